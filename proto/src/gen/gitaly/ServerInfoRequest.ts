@@ -1,0 +1,8 @@
+// Original file: /work/main/proto/gitaly/server.proto
+
+
+export interface ServerInfoRequest {
+}
+
+export interface ServerInfoRequest__Output {
+}

@@ -1,0 +1,15 @@
+// Original file: /work/main/proto/pitstop/v1/agent.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface AgentObligation {
+  'id'?: (string);
+  'what'?: (string);
+  'due_at_ms'?: (number | string | Long);
+}
+
+export interface AgentObligation__Output {
+  'id': (string);
+  'what': (string);
+  'due_at_ms': (number);
+}

@@ -1,0 +1,15 @@
+// Original file: /work/main/proto/pitstop/v1/agent.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface HealthRequest {
+  'epoch'?: (number | string | Long);
+  'storages'?: (string)[];
+  'reboot_order_id'?: (string);
+}
+
+export interface HealthRequest__Output {
+  'epoch': (number);
+  'storages': (string)[];
+  'reboot_order_id': (string);
+}

@@ -1,0 +1,12 @@
+// Original file: /work/main/proto/pitstop/v1/order.proto
+
+
+export interface Package {
+  'name'?: (string);
+  'version'?: (string);
+}
+
+export interface Package__Output {
+  'name': (string);
+  'version': (string);
+}

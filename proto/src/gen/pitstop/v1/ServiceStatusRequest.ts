@@ -1,0 +1,11 @@
+// Original file: /work/main/proto/pitstop/v1/agent.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface ServiceStatusRequest {
+  'epoch'?: (number | string | Long);
+}
+
+export interface ServiceStatusRequest__Output {
+  'epoch': (number);
+}

@@ -1,0 +1,76 @@
+// Fragments → inputs → settings, for both processes. A fragment is the text of one YAML file; the input is what
+// the schema accepts; settings are the domain types that the schema's transforms make of it. All problems are told
+// at once, each with file:line:column, the offending value and the fix. Pure: files are read by the caller.
+import * as v from 'valibot'
+import { isMap, isNode, isPair, LineCounter, parseDocument } from 'yaml'
+import { parseDuration } from './duration.ts'
+import { Fault, reason } from './fault.ts'
+import { isFleetName, isNodeName } from './identity.ts'
+
+/** Text such as "10s" to milliseconds. */
+export const duration = v.pipe(
+  v.string('must be a duration such as "10s" or "2m"'),
+  v.check((text) => parseDuration(text) !== undefined, 'must be a duration such as "250ms", "10s", "2m" or "1h30m"'),
+  v.transform((text) => parseDuration(text) ?? 0)
+)
+
+export const fleetName = v.pipe(v.string(), v.check(isFleetName, 'must be 1 to 63 of a-z, 0-9 and "-"'))
+export const nodeName = v.pipe(v.string(), v.check(isNodeName, 'must be a lower-case FQDN'))
+
+/** "host:port", IPv6 in brackets. */
+export const hostPort = v.pipe(v.string(), v.regex(/^(?:\[[0-9a-f:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'must be host:port'))
+
+const shown = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? 'nothing'
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text
+}
+
+/**
+ * @param file name for messages.
+ * @param schema a strict object schema; unknown keys are errors.
+ * @throws Fault INVALID_CONFIGURATION whose reasons are all problems, in the order of the file.
+ */
+export function readConfiguration<S extends v.GenericSchema>(file: string, text: string, schema: S): v.InferOutput<S> {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
+  const problems: { offset: number, text: string }[] = document.errors.map((error) => ({ offset: error.pos[0], text: error.message }))
+  let settings: v.InferOutput<S> | undefined
+  if (problems.length === 0) {
+    const parsed = v.safeParse(schema, document.toJS({ maxAliasCount: 100 }) ?? {})
+    if (parsed.success) settings = parsed.output
+    else {
+      for (const issue of parsed.issues) {
+        const keys = (issue.path ?? []).map((item) => item.key)
+        problems.push({ offset: offsetOf(document, keys), text: explain(issue, keys) })
+      }
+    }
+  }
+  if (problems.length === 0) return settings as v.InferOutput<S>
+  const reasons = problems.sort((a, b) => a.offset - b.offset).map((problem) => {
+    const { line, col } = lines.linePos(problem.offset)
+    return reason('INVALID_CONFIGURATION', `${file}:${line || 1}:${col || 1}: ${problem.text}`)
+  })
+  throw new Fault('INVALID_CONFIGURATION', reasons.map(({ text: each }) => each).join('\n'), { reasons })
+}
+
+function explain(issue: v.BaseIssue<unknown>, keys: readonly unknown[]): string {
+  const key = keys.join('.')
+  if (issue.type === 'strict_object' && issue.expected === 'never') return `${key}: unknown key; remove it or correct its spelling`
+  if (issue.input === undefined) return `${key}: missing; add it${issue.expected === null ? '' : ` (${issue.expected})`}`
+  const secret = /token|secret|password/.test(key) && !/file|env/.test(key)
+  return `${key || 'the file'}: ${issue.message}; found ${secret ? '[hidden]' : shown(issue.input)}`
+}
+
+/** Where the value of a path stands; for an unknown or missing key the key itself or the nearest parent. */
+function offsetOf(document: ReturnType<typeof parseDocument>, keys: readonly unknown[]): number {
+  for (let depth = keys.length; depth >= 0; depth--) {
+    const at = depth === 0 ? document.contents : document.getIn(keys.slice(0, depth), true)
+    if (depth > 0) {
+      const parent = depth === 1 ? document.contents : document.getIn(keys.slice(0, depth - 1), true)
+      const pair = isMap(parent) ? parent.items.find((item) => isPair(item) && String(item.key) === String(keys[depth - 1])) : undefined
+      if (pair !== undefined && isNode(pair.key) && pair.key.range) return pair.key.range[0]
+    }
+    if (isNode(at) && at.range) return at.range[0]
+  }
+  return 0
+}
