@@ -16,6 +16,7 @@ export interface Verdict {
   'serving_since_ms'?: (number | string | Long);
   'boots_since_order'?: (number);
   'booted_at_ms'?: (number | string | Long);
+  'gitaly_stop_begun_at_ms'?: (number | string | Long);
 }
 
 export interface Verdict__Output {
@@ -29,4 +30,5 @@ export interface Verdict__Output {
   'serving_since_ms': (number);
   'boots_since_order': (number);
   'booted_at_ms': (number);
+  'gitaly_stop_begun_at_ms': (number);
 }

@@ -1,0 +1,107 @@
+// What a person may tell an open window, and what that means in events. Pure; refusals are faults that say what to do
+// instead. Every command carries who, why and what the person saw: a stale view is refused with what changed.
+import { Fault, reason } from '@pitstop/shared/fault'
+import type { Event } from './event.ts'
+import { budgetSpent, failures } from './slots.ts'
+import { type NodeState, type State, openObligations } from './state.ts'
+
+interface Said {
+  readonly by: string
+  readonly reason: string
+  /** Version of the node, or seq of the journal for the window, that the person saw; undefined = takes it as it is. */
+  readonly seen?: number | undefined
+}
+export type RetryMode = 'recheck' | 'reboot' | 'again'
+export type Command = Said & (
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'resume', readonly raiseBudgetBy?: number | undefined }
+  | { readonly kind: 'abort' }
+  | { readonly kind: 'retry', readonly node: string, readonly mode?: RetryMode | undefined }
+  | { readonly kind: 'skip', readonly node: string }
+  | { readonly kind: 'write-off', readonly node: string }
+  | { readonly kind: 'hand-over', readonly obligation: string }
+)
+
+/** @throws Fault NOT_NOW, NOT_FOUND, STALE_VIEW, BUDGET_SPENT, NO_WINDOW, INVALID_INPUT */
+export function command(state: State, said: Command): Event[] {
+  if (said.by.trim() === '') throw new Fault('INVALID_INPUT', 'a command needs a name: who are you?')
+  if (said.reason.trim() === '') throw new Fault('INVALID_INPUT', `${said.kind} needs a reason`, { hint: 'add --reason "why"' })
+  const { phase } = state.window
+  if (phase === 'none' || phase === 'closed') throw new Fault('NO_WINDOW', 'no window is open')
+  const { by, reason: why } = said
+  switch (said.kind) {
+    case 'pause':
+      requirePhase(state, ['opening', 'rolling'], 'pause')
+      return state.window.pause === null ? [{ type: 'window-paused', by, reasons: [reason('NOT_NOW', `paused by ${by}: ${why}`, 'pitstop window resume --reason "…"')] }] : []
+    case 'resume': return resume(state, said, said.raiseBudgetBy ?? 0)
+    case 'abort':
+      requirePhase(state, ['opening', 'rolling', 'closing'], 'abort')
+      return state.window.abort === null ? [{ type: 'window-aborted', by, reason: why }] : []
+    case 'retry': return retry(state, nodeNamed(state, said.node, said.seen), said.mode, by, why)
+    case 'skip': {
+      const node = nodeNamed(state, said.node, said.seen)
+      if (node.phase !== 'waiting') throw notNow(node, 'only a node that has not started can be skipped', 'abort the window, or wait for the node')
+      return [{ type: 'node-skipped', node: node.node, by, reason: why }]
+    }
+    case 'write-off': {
+      const node = nodeNamed(state, said.node, said.seen)
+      if (node.phase !== 'failed' && !node.overdue) throw notNow(node, 'only a failed or overdue node can be written off', 'nothing to do')
+      const debts = openObligations(state).filter((each) => each.node === node.node)
+      return [
+        { type: 'node-written-off', node: node.node, by, reason: why },
+        ...debts.map((each): Event => ({ type: 'obligation-settled', id: each.id, how: 'void', by, text: `${by} took over ${node.node} with ${each.subject} at weight 0 (before: ${Number(each.previous)}): ${why}` }))
+      ]
+    }
+    case 'hand-over': {
+      const obligation = state.obligations.get(said.obligation)
+      if (obligation === undefined) throw new Fault('NOT_FOUND', `there is no obligation ${said.obligation}`, { hint: 'pitstop obligations' })
+      if (obligation.status !== 'open') throw new Fault('NOT_NOW', `${obligation.id} is ${obligation.status} already (${obligation.text ?? ''})`)
+      return [{ type: 'obligation-settled', id: obligation.id, how: 'void', by, text: `handed over to ${by}: ${why}` }]
+    }
+    default: return said satisfies never
+  }
+}
+
+function resume(state: State, said: Said, raiseBudgetBy: number): Event[] {
+  requirePhase(state, ['opening', 'rolling'], 'resume')
+  if (!Number.isInteger(raiseBudgetBy) || raiseBudgetBy < 0) throw new Fault('INVALID_INPUT', `--raise-budget must be a whole number from 0, not ${raiseBudgetBy}`)
+  if (state.window.halt === null && state.window.pause === null) throw new Fault('NOT_NOW', 'the window is neither halted nor paused')
+  const failureBudget = state.window.failureBudget + raiseBudgetBy
+  if (budgetSpent({ ...state, window: { ...state.window, failureBudget } })) {
+    throw new Fault('BUDGET_SPENT', `${failures(state).map(({ node }) => node).join(', ')} count as failed; the budget is ${failureBudget}`,
+      { hint: 'retry them until healthy, or accept them: pitstop window resume --raise-budget 1 --reason "…"' })
+  }
+  return [{ type: 'window-resumed', by: said.by, reason: said.reason, failureBudget }]
+}
+
+/** Without a mode: judge again what was down, begin again what was not. Another reboot must be asked for by name. */
+function retry(state: State, node: NodeState, asked: RetryMode | undefined, by: string, why: string): Event[] {
+  const wasDown = node.phase === 'failed' && node.holdsSlot && node.steps.reboot !== undefined
+  const mode = asked ?? (wasDown ? 'recheck' : 'again')
+  const event: Event = { type: 'node-retried', node: node.node, by, reason: why, mode }
+  if (mode === 'again') {
+    if (node.phase !== 'postponed' && node.phase !== 'skipped' && node.phase !== 'pending-reboot' && node.phase !== 'failed') throw notNow(node, 'there is nothing to begin again', 'nothing to do')
+    if (node.phase === 'failed' && node.holdsSlot) throw notNow(node, 'it is down', `judge it again: pitstop node retry ${node.node}, or reboot it again with --reboot`)
+    requirePhase(state, ['rolling'], 'begin a node again')
+    return [event]
+  }
+  if (node.phase !== 'failed' || !node.holdsSlot) throw notNow(node, `only a node that failed while down can be ${mode === 'reboot' ? 'rebooted' : 'judged'} again`, 'nothing to do')
+  if (mode === 'recheck' && !wasDown) throw notNow(node, 'it was never rebooted', `reboot it with pitstop node retry ${node.node} --reboot`)
+  if (mode === 'reboot') requirePhase(state, ['rolling'], 'reboot a node again')
+  return [event]
+}
+
+function nodeNamed(state: State, name: string, seen: number | undefined): NodeState {
+  const node = state.nodes.get(name)
+  if (node === undefined) throw new Fault('NOT_FOUND', `${name} is not in this plan`, { hint: 'pitstop node list' })
+  if (seen !== undefined && node.version > seen) {
+    throw new Fault('STALE_VIEW', `${name} changed since you looked (you saw ${seen}, it is at ${node.version}): it is ${node.phase} now`)
+  }
+  return node
+}
+
+const notNow = (node: NodeState, why: string, hint: string): Fault => new Fault('NOT_NOW', `${node.node} is ${node.phase}: ${why}`, { hint })
+
+function requirePhase(state: State, phases: readonly string[], what: string): void {
+  if (!phases.includes(state.window.phase)) throw new Fault('NOT_NOW', `cannot ${what}: the window is ${state.window.phase}`)
+}

@@ -1,0 +1,44 @@
+// What the runbook can ask the engine to do. Data only; the engine's executors carry no policy.
+import type { Event, NodeStepName } from './event.ts'
+
+export interface WeightChange { readonly node: string, readonly storage: string, readonly to: 'zero' | 'previous' }
+
+export interface OrderRequest {
+  readonly id: string
+  readonly step: 'stage' | 'upgrade' | 'reboot'
+  readonly node: string
+  readonly attempt: number
+  readonly notBefore: number
+  readonly notAfter: number
+  readonly manifestHash: string
+  readonly bootId: string
+}
+
+export type Effect =
+  /** Read weights, schedule, pipelines and moves afresh. */
+  | { readonly kind: 'observe-gitlab' }
+  | { readonly kind: 'set-schedule', readonly active: boolean, readonly step: 'pause-assigner' | 'resume-assigner' }
+  | { readonly kind: 'cancel-pipeline', readonly id: number }
+  | { readonly kind: 'write-weights', readonly changes: readonly WeightChange[] }
+  /** `intent` is journaled before the order leaves; empty when re-attaching to an order that is already journaled. */
+  | { readonly kind: 'order', readonly order: OrderRequest, readonly intent: readonly Event[] }
+  /** Ask the agent what became of an order. */
+  | { readonly kind: 'settle-order', readonly node: string, readonly step: NodeStepName, readonly orderId: string }
+  | { readonly kind: 'cancel-reboot', readonly node: string, readonly orderId: string, readonly reason: string }
+  | { readonly kind: 'look', readonly node: string, readonly orderId: string }
+  | { readonly kind: 'final-check', readonly node: string }
+  | { readonly kind: 'look-around', readonly nodes: readonly string[] }
+  | { readonly kind: 'audit' }
+
+/** Two effects with one key never run at once. All GitLab writes share one key: one writer, one write at a time. */
+export function effectKey(effect: Effect): string {
+  switch (effect.kind) {
+    case 'set-schedule': case 'cancel-pipeline': case 'write-weights': return 'gitlab-write'
+    case 'observe-gitlab': case 'look-around': case 'audit': return effect.kind
+    case 'order': return `order ${effect.order.node}`
+    case 'settle-order': case 'cancel-reboot': return `order ${effect.node}`
+    case 'look': return `look ${effect.node}`
+    case 'final-check': return `final-check ${effect.node}`
+    default: return effect satisfies never
+  }
+}

@@ -1,0 +1,134 @@
+// Journal → state. Knows what each event means for the state, and nothing of order, time or policy.
+import type { Event, NodeStepName, Recorded, StepName } from './event.ts'
+import type { StoredPlan } from './plan.ts'
+import { type NodePhase, type NodeState, type State, type StepState, type WindowState, nodeOf } from './state.ts'
+
+const noWindow: WindowState = {
+  number: 0, phase: 'none', by: '', openedAt: 0, closesAt: 0, halt: null, pause: null, abort: null, failureBudget: 0,
+  weightsAtOpening: {}, assignerAtOpening: null, audit: null, closedAt: null
+}
+
+const freshNode = (node: string): NodeState => ({
+  node, phase: 'waiting', attempt: 1, steps: {}, holdsSlot: false, overdue: false, failedStep: null, reasons: [], phaseSince: 0,
+  slotTakenAt: null, slotFreedAt: null, outageMs: null, recheck: false, askedFor: false, upgraded: false, reportedBoot: null, version: 0
+})
+
+export const emptyState = (stored: StoredPlan): State => ({
+  stored, window: noWindow, nodes: new Map(stored.plan.nodes.map(({ node }) => [node, freshNode(node)])), windowSteps: {},
+  manifests: new Map(), obligations: new Map(), seq: 0, lastAt: 0
+})
+
+export const fold = (stored: StoredPlan, journal: readonly Recorded<Event>[]): State =>
+  journal.reduce(apply, emptyState(stored))
+
+export function apply(state: State, recorded: Recorded<Event>): State {
+  const next = applyEvent(state, recorded)
+  return { ...next, seq: recorded.seq, lastAt: recorded.at }
+}
+
+function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): State {
+  const window = (change: Partial<WindowState>): State => ({ ...state, window: { ...state.window, ...change } })
+  const node = (name: string, change: (node: NodeState) => Partial<NodeState>): State => {
+    const before = nodeOf(state, name)
+    return { ...state, nodes: new Map(state.nodes).set(name, { ...before, ...change(before), version: seq }) }
+  }
+  const phase = (name: string, to: NodePhase, change: Partial<NodeState> = {}): State =>
+    node(name, () => ({ phase: to, phaseSince: at, ...change }))
+  const final = (name: string, to: NodePhase, change: Partial<NodeState> = {}): State =>
+    phase(name, to, { holdsSlot: false, overdue: false, ...change })
+
+  switch (event.type) {
+    case 'window-opened':
+      return {
+        ...window({
+          ...noWindow, number: event.window, phase: 'opening', by: event.by, openedAt: at, closesAt: event.closesAt,
+          failureBudget: Math.max(state.stored.plan.policy.failureBudget, state.window.failureBudget),
+          weightsAtOpening: event.weights, assignerAtOpening: event.assignerActive
+        }),
+        windowSteps: {},
+        nodes: new Map([...state.nodes].map(([name, each]) => [name, event.window > 1 ? carryOver(each, at, seq) : each]))
+      }
+    case 'window-rolling': return window({ phase: 'rolling' })
+    case 'window-halted': return window({ halt: { reasons: event.reasons, at } })
+    case 'window-paused': return window({ pause: { by: event.by, reasons: event.reasons, at } })
+    case 'window-resumed': return window({ halt: null, pause: null, failureBudget: event.failureBudget })
+    case 'window-aborted': return window({ phase: 'closing', abort: { by: event.by, reason: event.reason, at } })
+    case 'window-closing': return window({ phase: 'closing' })
+    case 'window-settling': return window({ phase: 'settling' })
+    case 'window-audited': return window({ audit: event.differences })
+    case 'window-closed': return window({ phase: 'closed', closedAt: at })
+    case 'manifest-resolved':
+      return { ...state, manifests: new Map(state.manifests).set(event.platform, { hash: event.hash, packages: event.packages, node: event.node }) }
+
+    case 'step-intended':
+      return withStep(state, event.node, event.step, seq, () =>
+        ({ status: 'intended', attempt: event.attempt, facts: event.facts, epoch, intendedAt: at, endedAt: null }))
+    case 'step-done':
+      return withStep(state, event.node, event.step, seq, (before) =>
+        ({ status: 'done', attempt: event.attempt, facts: { ...before?.facts, ...event.facts }, epoch, intendedAt: before?.intendedAt ?? at, endedAt: at }))
+    case 'step-ended':
+      return withStep(state, event.node, event.step, seq, (before) =>
+        ({ status: 'ended', attempt: event.attempt, facts: before?.facts ?? {}, epoch, intendedAt: before?.intendedAt ?? at, endedAt: at }))
+
+    case 'node-admitted': return phase(event.node, 'preparing', { reasons: [] })
+    case 'node-prepared': return phase(event.node, 'prepared')
+    case 'slot-taken': return phase(event.node, 'down', { holdsSlot: true, slotTakenAt: at, slotFreedAt: null, outageMs: null })
+    case 'slot-returned': return node(event.node, (before) =>
+      ({ phase: 'prepared', phaseSince: at, holdsSlot: false, slotTakenAt: null, reasons: event.reasons, steps: without(before.steps, slotSteps) }))
+    case 'node-healthy': return phase(event.node, 'returning', { holdsSlot: false, overdue: false, askedFor: false, slotFreedAt: at, outageMs: event.outageMs, reasons: [] })
+    case 'node-done': return final(event.node, 'done', { reasons: [] })
+    case 'node-current': return final(event.node, 'current', { reasons: event.reasons })
+    case 'node-postponed': return final(event.node, 'postponed', { reasons: event.reasons })
+    case 'node-pending-reboot': return final(event.node, 'pending-reboot', { reasons: event.reasons })
+    case 'node-failed': return phase(event.node, 'failed', { holdsSlot: event.down, overdue: false, askedFor: false, failedStep: event.step, reasons: event.reasons })
+    case 'node-overdue': return node(event.node, () => ({ overdue: true, reasons: event.reasons }))
+    case 'node-skipped': return final(event.node, 'skipped')
+    case 'node-written-off': return final(event.node, 'written-off', { slotFreedAt: at })
+    case 'node-retried': return node(event.node, (before) => retried(before, event.mode, at))
+    case 'node-reported': return node(event.node, () => ({ reportedBoot: event.bootId }))
+
+    case 'obligation-opened': {
+      const { id, kind, subject, previous } = event
+      const obligation = { id, kind, subject, node: event.node, previous, openedAt: at, status: 'open', settledBy: null, text: null } as const
+      return { ...state, obligations: new Map(state.obligations).set(id, obligation) }
+    }
+    case 'obligation-settled': {
+      const before = state.obligations.get(event.id)
+      if (before === undefined) throw new RangeError(`obligation ${event.id} was settled and never opened`)
+      return { ...state, obligations: new Map(state.obligations).set(event.id, { ...before, status: event.how, settledBy: event.by, text: event.text }) }
+    }
+    default: return event satisfies never
+  }
+}
+
+const slotSteps: readonly NodeStepName[] = ['point-of-no-return', 'reboot', 'check-service', 'check-log', 'soak', 'restore-weight', 'watch']
+const checkSteps: readonly NodeStepName[] = ['check-service', 'check-log', 'soak', 'restore-weight', 'watch']
+
+const without = (steps: NodeState['steps'], names: readonly NodeStepName[]): NodeState['steps'] =>
+  Object.fromEntries(Object.entries(steps).filter(([name]) => !names.some((each) => each === name)))
+
+/** A person's retry: judge again, reboot again, or begin again. Only the last two are new orders. */
+function retried(before: NodeState, mode: 'recheck' | 'reboot' | 'again', at: number): Partial<NodeState> {
+  const common = { phaseSince: at, failedStep: null, reasons: [], overdue: false }
+  switch (mode) {
+    case 'recheck': return { ...common, phase: 'down', recheck: true, steps: without(before.steps, checkSteps) }
+    case 'reboot': return { ...common, phase: 'down', recheck: false, askedFor: true, slotTakenAt: at, holdsSlot: true, attempt: before.attempt + 1, steps: without(before.steps, slotSteps) }
+    case 'again': return { ...common, phase: 'waiting', recheck: false, attempt: before.attempt + 1, steps: {}, holdsSlot: false, slotTakenAt: null, slotFreedAt: null }
+    default: return mode satisfies never
+  }
+}
+
+/** Another window of the same plan: what was left undone may go again, under new orders; what failed waits for a person. */
+function carryOver(node: NodeState, at: number, seq: number): NodeState {
+  const again: readonly NodePhase[] = ['waiting', 'postponed', 'pending-reboot']
+  return again.includes(node.phase) ? { ...node, ...retried(node, 'again', at), version: seq } : node
+}
+
+function withStep(state: State, node: string | null, step: StepName, seq: number, change: (before: StepState | undefined) => StepState): State {
+  if (node === null) return { ...state, windowSteps: { ...state.windowSteps, [step]: change(state.windowSteps[step]) } }
+  const before = nodeOf(state, node)
+  const name = step as NodeStepName
+  const after = change(before.steps[name])
+  const upgraded = before.upgraded || (name === 'upgrade' && after.status === 'done' && (after.facts.changes ?? 0) > 0)
+  return { ...state, nodes: new Map(state.nodes).set(node, { ...before, upgraded, steps: { ...before.steps, [name]: after }, version: seq }) }
+}

@@ -1,0 +1,47 @@
+// The checks before anything new starts. A closed gate says why; what cannot be read is closed.
+import { type Reason, reason } from '@pitstop/shared/fault'
+import type { Observed } from './observed.ts'
+import { budgetSpent, failures, slotsTaken } from './slots.ts'
+import type { State } from './state.ts'
+
+/** Older readings of GitLab than this do not open a gate. */
+export const gitlabFreshMs = 60_000
+
+/** Reasons why no further node may begin; empty = open. */
+export function closedGates(state: State, observed: Observed, now: number): Reason[] {
+  const { window } = state
+  const reasons: Reason[] = []
+  if (window.phase !== 'rolling') reasons.push(reason('NOT_NOW', `the window is ${window.phase}`))
+  if (window.halt !== null) reasons.push(...window.halt.reasons)
+  if (window.pause !== null) reasons.push(...window.pause.reasons)
+  if (observed.frozen !== null) reasons.push(reason('FROZEN', `frozen by ${observed.frozen.by}: ${observed.frozen.reason}`))
+  if (budgetSpent(state) && window.halt === null) reasons.push(budgetReason(state))
+  if (observed.gitlabFault !== null) reasons.push(observed.gitlabFault.reason)
+  if (observed.gitlab === null || now - observed.gitlab.at > gitlabFreshMs) {
+    if (observed.gitlabFault === null) reasons.push(reason('GITLAB_UNREACHABLE', 'GitLab has not been read lately', 'nothing to do: it is being read'))
+  } else reasons.push(...gitlabGates(state, observed.gitlab))
+  return reasons
+}
+
+export const budgetReason = (state: State): Reason =>
+  reason('BUDGET_SPENT', `${failures(state).map((node) => node.node).join(', ')} failed or unknown: the budget of ${state.window.failureBudget} over the plan is spent`)
+
+/** What GitLab's own state has against another node going: the assigner awake, or a weight raised on a node that is down. */
+export function gitlabGates(state: State, reading: NonNullable<Observed['gitlab']>): Reason[] {
+  const { policy, nodes } = state.stored.plan
+  const reasons: Reason[] = []
+  if (policy.assigner !== 'none') {
+    if (reading.scheduleActive === true) reasons.push(reason('ASSIGNER_ACTIVE', 'the weight assigner is active in mid-window: it would rewrite every weight'))
+    for (const pipeline of reading.pipelines) reasons.push(reason('ASSIGNER_RUNNING', `pipeline ${pipeline.id} of the weight assigner is ${pipeline.status}: ${pipeline.webUrl}`))
+  }
+  if (policy.drain === 'zero-weight') {
+    const down = new Set(slotsTaken(state).map(({ node }) => node))
+    for (const { node, storages } of nodes.filter((each) => down.has(each.node))) {
+      for (const storage of storages.filter((each) => (reading.weights[each] ?? 0) > 0)) {
+        reasons.push(reason('WEIGHT_CHANGED', `weight of ${storage} is ${reading.weights[storage] ?? 0} while ${node} is down: new projects would fail there`,
+          `set it to 0, or find out who raised it; then: pitstop window resume`))
+      }
+    }
+  }
+  return reasons
+}

@@ -1,0 +1,53 @@
+// Promises to put something back: when each may be paid, why it is not yet, and how a person pays it by hand.
+import { type Reason, reason } from '@pitstop/shared/fault'
+import type { WeightChange } from './effect.ts'
+import { type NodePhase, type Obligation, type State, openObligations } from './state.ts'
+
+/** A weight goes back when its node is healthy or was never hurt. Not while failed, down or about to go down. */
+const weightPayable: ReadonlySet<NodePhase> = new Set(['returning', 'done', 'current', 'postponed', 'pending-reboot', 'skipped'])
+
+export const payableWeights = (state: State): WeightChange[] =>
+  openObligations(state).flatMap(({ kind, node, subject }): WeightChange[] => {
+    const phase = node === null ? undefined : state.nodes.get(node)?.phase
+    return kind === 'weight' && node !== null && phase !== undefined && weightPayable.has(phase) ? [{ node, storage: subject, to: 'previous' }] : []
+  })
+
+/** The assigner comes last, when all own weights are settled. */
+export const assignerPayable = (state: State): boolean =>
+  state.window.phase === 'settling' && openObligations(state).every(({ kind }) => kind === 'assigner')
+
+/** Why an open obligation is not paid yet. */
+export function unpaidBecause(state: State, obligation: Obligation): Reason {
+  if (obligation.kind === 'assigner') {
+    const weights = openObligations(state).filter(({ kind }) => kind === 'weight').length
+    return weights > 0
+      ? reason('NOT_NOW', `the assigner is enabled last; ${weights} weights are not settled yet`)
+      : reason('NOT_NOW', `the assigner is enabled when the window ends (now ${state.window.phase})`)
+  }
+  const node = obligation.node === null ? undefined : state.nodes.get(obligation.node)
+  return reason('NOT_NOW', `weight of ${obligation.subject} goes back when ${obligation.node ?? 'its node'} is healthy (now ${node?.phase ?? 'unknown'})`,
+    node?.phase === 'failed' ? `pitstop node retry ${node.node} --reason "…", or node write-off, or obligations hand-over ${obligation.id}` : undefined)
+}
+
+export interface ByHand { readonly gitlab: string, readonly assigner: { readonly url: string, readonly project: string, readonly schedule: number } | null }
+
+/** The exact command that pays an obligation without pitstop. $TOKEN is an administrator's token. */
+export function payByHand({ gitlab, assigner }: ByHand, obligation: Obligation): string {
+  const header = '-H "PRIVATE-TOKEN: $TOKEN"'
+  if (obligation.kind === 'assigner') {
+    return assigner === null ? 'enable the weight assigner'
+      : `curl -sf -X PUT ${header} "${assigner.url}/api/v4/projects/${encodeURIComponent(assigner.project)}/pipeline_schedules/${assigner.schedule}?active=${String(obligation.previous)}"`
+  }
+  const settings = `${gitlab}/api/v4/application/settings`
+  // The whole hash goes back: GitLab sets every storage that is left out to 0.
+  const filter = `{repository_storages_weighted: (.repository_storages_weighted + {${JSON.stringify(obligation.subject)}: ${Number(obligation.previous)}})}`
+  return `curl -sf ${header} ${settings} | jq '${filter}' | curl -sf -X PUT ${header} -H 'Content-Type: application/json' --data @- ${settings} >/dev/null`
+}
+
+/** The break-glass file: one line per unpaid obligation, readable and payable without pitstop. */
+export function breakGlass(state: State, byHand: ByHand): string {
+  const lines = openObligations(state).map((each) =>
+    `# ${each.id}: ${each.kind === 'weight' ? `weight of ${each.subject} was ${Number(each.previous)}` : `assigner was ${each.previous === true ? 'active' : 'inactive'}`}${each.node === null ? '' : `, node ${each.node}`}\n${payByHand(byHand, each)}`)
+  return [`# pitstop: what must be put back if pitstop cannot (plan ${state.stored.hash.slice(0, 12)}, window ${state.window.number}).`,
+    `# Pay a weight only when its node is healthy; the assigner last. export TOKEN=<administrator's token> first.`, ...lines, ''].join('\n')
+}

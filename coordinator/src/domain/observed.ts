@@ -1,0 +1,103 @@
+// What the coordinator knows of the world right now, beside the journal. Never journaled as it is, lost on a restart,
+// read again then. `at` is when the reading was *asked for*: an answer says nothing about later.
+import type { Reason } from '@pitstop/shared/fault'
+import type { EvidenceItem, PackageVersion } from './event.ts'
+
+export interface Verdict {
+  readonly status: 'healthy' | 'unhealthy' | 'unknown'
+  readonly bootId: string
+  readonly evidence: readonly EvidenceItem[]
+  readonly reasons: readonly Reason[]
+  readonly healthyForMs: number
+  readonly gitalyPid: number
+  /** Host's clock, epoch ms; 0 = not yet. */
+  readonly servingSince: number
+  readonly bootsSinceOrder: number
+  /** Host's clock, epoch ms: when Gitaly's stop for the reboot began; 0 = not known. */
+  readonly stoppedAt: number
+}
+
+/** An agent's answer about an order; `absent` = it never heard of it. */
+export interface OrderView {
+  readonly id: string
+  readonly status: 'accepted' | 'running' | 'succeeded' | 'failed' | 'vetoed' | 'cancelled' | 'in-doubt' | 'absent' | 'unknown'
+  readonly reasons: readonly Reason[]
+  readonly changes: readonly { readonly name: string, readonly from: string, readonly to: string, readonly security: boolean }[]
+  readonly notes: readonly string[]
+  readonly rebootRequired: boolean
+  /** Host's clock, epoch ms; 0 = not reached. */
+  readonly gitalyStoppedAt: number
+}
+
+export interface HostView {
+  readonly bootId: string
+  readonly platform: string
+  readonly gitalyPid: number
+  readonly gitalyRuns: boolean
+  readonly rebootRequired: boolean
+  readonly vetoes: readonly Reason[]
+  readonly orders: readonly OrderView[]
+  readonly currentOrder: string | null
+  readonly highestEpoch: number
+  /** Agent's wall clock minus ours, ms. */
+  readonly clockOffsetMs: number
+  readonly requestsInFlight: number
+  readonly pendingUpdates: readonly PackageVersion[]
+  readonly certificateExpiresAt: number
+  readonly protocol: { readonly min: number, readonly max: number }
+}
+
+export interface Look {
+  readonly at: number
+  /** null: no answer; then `fault` says why. */
+  readonly verdict: Verdict | null
+  readonly fault: Reason | null
+  /** Gitaly asked from the coordinator's side; null = no address to ask. */
+  readonly outside: { readonly serving: boolean, readonly text: string } | null
+  /** The node's recheck flag that the look was made under. */
+  readonly recheck: boolean
+}
+
+export interface FinalCheck {
+  readonly at: number
+  readonly reasons: readonly Reason[]
+  /** wait: gates; postpone: the host refuses; halt: a person must look; fail: Gitaly is down already. */
+  readonly otherwise: 'go' | 'wait' | 'postpone' | 'halt' | 'fail'
+  readonly bootId: string
+}
+
+export interface GitLabReading {
+  readonly at: number
+  readonly weights: Readonly<Record<string, number>>
+  readonly scheduleActive: boolean | null
+  readonly pipelines: readonly { readonly id: number, readonly status: string, readonly webUrl: string }[]
+  /** Storages with unfinished repository moves. */
+  readonly moving: readonly string[]
+}
+
+export interface Observed {
+  readonly epoch: number
+  readonly frozen: { readonly by: string, readonly reason: string } | null
+  readonly gitlab: GitLabReading | null
+  /** The last reading failed. */
+  readonly gitlabFault: { readonly reason: Reason, readonly at: number } | null
+  /** The last weight or schedule write failed; nothing is written before `retryAt`. */
+  readonly writeFault: { readonly reason: Reason, readonly retryAt: number } | null
+  /** Weight changes that were refused before sending (floor, unknown storage), by node. */
+  readonly refusedChanges: ReadonlyMap<string, readonly Reason[]>
+  /** Keyed by node. */
+  readonly looks: ReadonlyMap<string, Look>
+  readonly rebootOrders: ReadonlyMap<string, OrderView>
+  readonly agentFaults: ReadonlyMap<string, { readonly reason: Reason, readonly at: number }>
+  readonly finalChecks: ReadonlyMap<string, FinalCheck>
+  /** Idle nodes asked when a node was overdue. */
+  readonly around: { readonly at: number, readonly tried: number, readonly reached: number } | null
+  readonly progress: ReadonlyMap<string, { readonly percent: number, readonly text: string }>
+  /** Keys of effects under way. */
+  readonly inFlight: ReadonlySet<string>
+}
+
+export const nothingObserved = (epoch: number): Observed => ({
+  epoch, frozen: null, gitlab: null, gitlabFault: null, writeFault: null, refusedChanges: new Map(), looks: new Map(), rebootOrders: new Map(),
+  agentFaults: new Map(), finalChecks: new Map(), around: null, progress: new Map(), inFlight: new Set()
+})

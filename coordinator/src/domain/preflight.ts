@@ -1,0 +1,77 @@
+// Rights before work: what must be true before a window opens, proven without effect. Every problem at once.
+import { formatDuration } from '@pitstop/shared/duration'
+import { type Reason, reason } from '@pitstop/shared/fault'
+import type { GitLabReading, HostView } from './observed.ts'
+import type { Plan, PlanNode } from './plan.ts'
+
+/** Certificates and tokens must outlive closing by this much: the night may get long. */
+export const outliveMs = 24 * 3_600_000
+
+export interface PreflightFacts {
+  readonly now: number
+  /** Rights at GitLab, as its adapter found them. */
+  readonly rights: readonly Reason[]
+  readonly gitlab: GitLabReading | Reason
+  readonly hosts: ReadonlyMap<string, HostView | Reason>
+  /** The coordinator's own certificate. */
+  readonly ownCertificate: readonly Reason[]
+  /** Our lease epoch; 0 = not held (a dry preflight). */
+  readonly epoch: number
+  /** Host names that pitstop itself needs: GitLab, the store, the coordinator. */
+  readonly dependsOn: readonly string[]
+}
+
+export interface Preflight {
+  /** Nothing opens while there is one. */
+  readonly problems: readonly Reason[]
+  /** Told, and not in the way: a node that will be postponed is no reason to keep the others waiting. */
+  readonly warnings: readonly Reason[]
+}
+
+export function preflight(plan: Pick<Plan, 'nodes' | 'policy' | 'opensAt' | 'closesAt'>, facts: PreflightFacts): Preflight {
+  const problems: Reason[] = [...facts.rights, ...facts.ownCertificate]
+  const warnings: Reason[] = []
+  for (const node of plan.nodes) {
+    if (facts.dependsOn.includes(node.node)) problems.push(reason('NODE_EXCLUDED', `pitstop needs ${node.node} itself (GitLab, store or coordinator): it cannot be in the plan`))
+    judgeHost(node, facts, plan.closesAt, problems, warnings)
+  }
+  if ('code' in facts.gitlab) problems.push(facts.gitlab)
+  else judgeGitLab(plan, facts.gitlab, problems)
+  return { problems, warnings }
+}
+
+function judgeHost(node: PlanNode, facts: PreflightFacts, closesAt: number, problems: Reason[], warnings: Reason[]): void {
+  const host = facts.hosts.get(node.node)
+  if (host === undefined) return
+  if ('code' in host) {
+    warnings.push(reason(host.code, `${node.node} will be postponed: ${host.text}`, host.hint))
+    return
+  }
+  if (host.certificateExpiresAt > 0 && host.certificateExpiresAt < closesAt + outliveMs) {
+    problems.push(reason('CERTIFICATE_EXPIRES', `the certificate of ${node.node} ends ${formatDuration(Math.max(0, host.certificateExpiresAt - facts.now))} from now, before closing + ${formatDuration(outliveMs)}`))
+  }
+  if (facts.epoch > 0 && host.highestEpoch > facts.epoch) {
+    problems.push(reason('STALE_EPOCH', `${node.node} has seen epoch ${host.highestEpoch}, newer than our ${facts.epoch}: was the store restored from a backup?`))
+  }
+  for (const veto of host.vetoes) warnings.push(reason(veto.code, `${node.node} would refuse now: ${veto.text}`, veto.hint))
+}
+
+function judgeGitLab({ nodes, policy }: Pick<Plan, 'nodes' | 'policy'>, gitlab: GitLabReading, problems: Reason[]): void {
+  for (const { node, storages } of nodes) {
+    for (const storage of storages.filter((each) => gitlab.weights[each] === undefined)) problems.push(reason('STORAGE_UNKNOWN', `${node}: GitLab has no storage ${storage}`))
+  }
+  if (policy.drain === 'zero-weight') {
+    // Prepared nodes and those that are down are all at 0 together.
+    const atOnce = policy.groupSize + policy.prepareAhead
+    const largest = nodes.map(({ storages }) => storages.filter((each) => (gitlab.weights[each] ?? 0) > 0).length).sort((a, b) => b - a).slice(0, policy.groupSize)
+    const active = Object.values(gitlab.weights).filter((weight) => weight > 0).length
+    const left = active - largest.reduce((sum, each) => sum + each, 0)
+    const floor = Math.max(1, policy.activeStorageFloor)
+    if (left < floor) {
+      problems.push(reason('WEIGHT_FLOOR', `with ${policy.groupSize} nodes out only ${left} of ${active} storages would take new projects; the floor is ${floor} (up to ${atOnce} nodes are at weight 0 at once)`,
+        'plan a smaller group, lower active-storage-floor, or plan with --drain none'))
+    }
+  }
+  if (policy.assigner === 'pause' && gitlab.scheduleActive === false) problems.push(reason('ASSIGNER_INACTIVE', 'the weight assigner is off already and no promise of pitstop says why'))
+  if (policy.assigner === 'inactive-is-intended' && gitlab.scheduleActive === true) problems.push(reason('ASSIGNER_ACTIVE', 'the plan says that the assigner is off on purpose, and it is on', 'plan without --assigner-inactive-is-intended'))
+}

@@ -1,0 +1,44 @@
+// Who may be down, who may prepare. A slot is the right to be down: freed by health or by a person, never by time.
+import type { Policy } from './plan.ts'
+import type { NodeState, State } from './state.ts'
+import { countsAsFailed } from './state.ts'
+
+export const slotsTaken = (state: State): NodeState[] => [...state.nodes.values()].filter((node) => node.holdsSlot)
+
+/** How many more nodes may go down now. Strict batches hand out slots only when the whole batch is up again. */
+export function slotsFree(state: State): number {
+  const { policy } = state.stored.plan
+  const taken = slotsTaken(state).length
+  if (policy.strictBatches && taken > 0 && !batchStillFilling(state, policy)) return 0
+  return Math.max(0, policy.groupSize - taken)
+}
+
+/** A strict batch fills while nobody of it has come back: until then the slots taken are all of one batch. */
+function batchStillFilling(state: State, policy: Policy): boolean {
+  const lastFreed = Math.max(0, ...[...state.nodes.values()].map((node) => node.slotFreedAt ?? 0))
+  const taken = slotsTaken(state)
+  return taken.length < policy.groupSize && taken.every((node) => (node.slotTakenAt ?? 0) >= lastFreed)
+}
+
+/** How many more nodes may begin to prepare. */
+export function prepareFree(state: State): number {
+  const preparing = [...state.nodes.values()].filter((node) => node.phase === 'preparing' || node.phase === 'prepared').length
+  return Math.max(0, state.stored.plan.policy.prepareAhead - preparing)
+}
+
+export const failures = (state: State): NodeState[] => [...state.nodes.values()].filter(countsAsFailed)
+export const budgetSpent = (state: State): boolean => failures(state).length >= state.window.failureBudget
+
+/** The node of a platform that goes first and resolves its manifest: the first in the plan's order that is not out. */
+export function canaryOf(state: State, platform: string): NodeState | undefined {
+  const out = new Set(['postponed', 'skipped', 'written-off', 'failed', 'current'])
+  return state.stored.plan.nodes.filter((node) => node.platform === platform)
+    .map(({ node }) => state.nodes.get(node)).find((node) => node !== undefined && !out.has(node.phase))
+}
+
+/** Some node of the platform is done, so the packages are known to boot. */
+export const platformProven = (state: State, platform: string): boolean =>
+  state.stored.plan.nodes.some(({ node, platform: its }) => {
+    const phase = state.nodes.get(node)?.phase
+    return its === platform && (phase === 'done' || phase === 'returning')
+  })

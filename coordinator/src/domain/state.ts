@@ -1,0 +1,121 @@
+// The state of a plan: what the journal folds into. Data only.
+import type { Reason } from '@pitstop/shared/fault'
+import type { NodeStepName, ObligationKind, PackageVersion, StepFacts, StepName } from './event.ts'
+import type { StoredPlan } from './plan.ts'
+
+/**
+ * waiting: not started; nothing of it was touched.
+ * preparing: may be staged, taken out of weights and upgraded; Gitaly runs.
+ * prepared: all that can happen ahead of the outage has happened; waits for a slot.
+ * down: holds a slot. Also while overdue: a slot is freed by health or by a person, never by time.
+ * returning: healthy again, slot freed; its weight is put back and the watch runs.
+ * done: upgraded, rebooted, proven, restored.
+ * current: there was nothing to do.
+ * postponed: refused or stepped back, left as it was.
+ * pending-reboot: upgraded, Gitaly validated, weight restored, not rebooted; carried over to another window.
+ * failed: needs a person. Keeps its slot if it was down, and its weight 0.
+ * skipped: a person left it out before it began.
+ * written-off: a named person takes it over; slot freed, budget spent.
+ */
+export const nodePhases = ['waiting', 'preparing', 'prepared', 'down', 'returning', 'done', 'current', 'postponed', 'pending-reboot',
+  'failed', 'skipped', 'written-off'] as const
+export type NodePhase = (typeof nodePhases)[number]
+
+export interface StepState {
+  readonly status: 'intended' | 'done' | 'ended'
+  readonly attempt: number
+  readonly facts: StepFacts
+  /** Lease epoch of the intent. */
+  readonly epoch: number
+  readonly intendedAt: number
+  readonly endedAt: number | null
+}
+
+export interface NodeState {
+  readonly node: string
+  readonly phase: NodePhase
+  /** Raised by a person's retry and by carrying over into another window; part of every order id. */
+  readonly attempt: number
+  readonly steps: Readonly<Partial<Record<NodeStepName, StepState>>>
+  readonly holdsSlot: boolean
+  /** No verdict in time: counts against the budget until the truth is known. */
+  readonly overdue: boolean
+  readonly failedStep: NodeStepName | null
+  readonly reasons: readonly Reason[]
+  readonly phaseSince: number
+  readonly slotTakenAt: number | null
+  readonly slotFreedAt: number | null
+  readonly outageMs: number | null
+  /** A person looked at the failure and asked to be judged again: only the last start counts. */
+  readonly recheck: boolean
+  /** A person asked for another reboot: it goes through a halt, and a step back leaves the node failed and down. */
+  readonly askedFor: boolean
+  /** Upgraded in some attempt of this plan: a step back is then "pending reboot", not "postponed". */
+  readonly upgraded: boolean
+  /** Boot id named by the agent's latest readiness report. */
+  readonly reportedBoot: string | null
+  /** seq of the last event about this node: what an operator saw. */
+  readonly version: number
+}
+
+export interface Obligation {
+  readonly id: string
+  readonly kind: ObligationKind
+  /** Storage, or the assigner's name. */
+  readonly subject: string
+  readonly node: string | null
+  readonly previous: number | boolean
+  readonly openedAt: number
+  readonly status: 'open' | 'paid' | 'superseded' | 'void'
+  readonly settledBy: string | null
+  readonly text: string | null
+}
+
+/** opening: rights and assigner. rolling: nodes go. closing: nothing new, running ones end. settling: debts. */
+export type WindowPhase = 'none' | 'opening' | 'rolling' | 'closing' | 'settling' | 'closed'
+
+export interface WindowState {
+  readonly number: number
+  readonly phase: WindowPhase
+  readonly by: string
+  readonly openedAt: number
+  readonly closesAt: number
+  readonly halt: { readonly reasons: readonly Reason[], readonly at: number } | null
+  readonly pause: { readonly by: string, readonly reasons: readonly Reason[], readonly at: number } | null
+  readonly abort: { readonly by: string, readonly reason: string, readonly at: number } | null
+  readonly failureBudget: number
+  readonly weightsAtOpening: Readonly<Record<string, number>>
+  readonly assignerAtOpening: boolean | null
+  readonly audit: readonly Reason[] | null
+  readonly closedAt: number | null
+}
+
+export interface State {
+  readonly stored: StoredPlan
+  readonly window: WindowState
+  readonly nodes: ReadonlyMap<string, NodeState>
+  readonly windowSteps: Readonly<Partial<Record<StepName, StepState>>>
+  readonly manifests: ReadonlyMap<string, { readonly hash: string, readonly packages: readonly PackageVersion[], readonly node: string }>
+  readonly obligations: ReadonlyMap<string, Obligation>
+  readonly seq: number
+  readonly lastAt: number
+}
+
+const finished: ReadonlySet<NodePhase> = new Set(['done', 'current', 'postponed', 'pending-reboot', 'skipped', 'written-off'])
+const running: ReadonlySet<NodePhase> = new Set(['preparing', 'prepared', 'down', 'returning'])
+
+/** Nothing more happens to it without a person. */
+export const isFinished = (node: NodeState): boolean => finished.has(node.phase)
+export const isRunning = (node: NodeState): boolean => running.has(node.phase)
+/** Counts against the failure budget. */
+export const countsAsFailed = (node: NodeState): boolean =>
+  node.phase === 'failed' || node.phase === 'written-off' || node.overdue
+
+export const nodeOf = (state: State, name: string): NodeState => {
+  const node = state.nodes.get(name)
+  if (node === undefined) throw new RangeError(`no node ${name} in plan ${state.stored.hash}`)
+  return node
+}
+export const openObligations = (state: State): Obligation[] => [...state.obligations.values()].filter((each) => each.status === 'open')
+export const weightObligation = (storage: string): string => `weight:${storage}`
+export const assignerObligation = 'assigner'

@@ -1,0 +1,118 @@
+// What a weight write sends and promises. GitLab replaces the whole hash, coerces silently and cannot fence, so every
+// write starts from a fresh reading, differs in own keys only and is refused here when it could drain the installation.
+import { type Reason, reason } from '@pitstop/shared/fault'
+import type { WeightChange } from './effect.ts'
+import type { Event } from './event.ts'
+import { type NodePhase, type NodeState, type Obligation, type State, weightObligation } from './state.ts'
+
+type Weights = Readonly<Record<string, number>>
+
+export interface WeightWrite {
+  /** The whole hash to send; null = the world is as wanted already, nothing is sent. */
+  readonly send: Weights | null
+  /** Own keys and their value after the write. */
+  readonly own: Weights
+  /** Journaled before the write leaves. */
+  readonly intent: readonly Event[]
+  /** Journaled once the write is read back, or at once when nothing is sent. */
+  readonly outcome: readonly Event[]
+  readonly refused: ReadonlyMap<string, readonly Reason[]>
+}
+
+/** @param landsBy epoch ms until which this write may still land if its answer is lost. */
+export function planWeightWrite(state: State, read: Weights, changes: readonly WeightChange[], landsBy: number): WeightWrite {
+  const hash: Record<string, number> = { ...read }
+  const own: Record<string, number> = {}
+  const intent: Event[] = []
+  const outcome: Event[] = []
+  const refused = new Map<string, readonly Reason[]>()
+
+  // Restoring comes first: it can only raise the number of storages that take new projects.
+  for (const [node, storages] of Map.groupBy(changes.filter(({ to }) => to === 'previous'), ({ node }) => node)) {
+    restore(node, storages.map(({ storage }) => storage))
+  }
+  for (const [node, storages] of Map.groupBy(changes.filter(({ to }) => to === 'zero'), ({ node }) => node)) {
+    drain(node, storages.map(({ storage }) => storage))
+  }
+  const differs = Object.keys(hash).some((storage) => hash[storage] !== read[storage])
+  return { send: differs ? hash : null, own, intent, outcome, refused }
+
+  function restore(node: string, storages: readonly string[]): void {
+    const weights: Record<string, number> = {}
+    for (const storage of storages) {
+      const obligation = state.obligations.get(weightObligation(storage))
+      if (obligation?.status !== 'open') continue
+      const previous = Number(obligation.previous)
+      const verdict = judgeRestore(storage, read[storage], previous)
+      if (verdict.how === 'paid' && verdict.by === 'pitstop' && previous !== 0) weights[storage] = previous
+      outcome.push({ type: 'obligation-settled', id: obligation.id, ...verdict })
+    }
+    Object.assign(hash, weights)
+    Object.assign(own, weights)
+    const attempt = state.nodes.get(node)?.attempt ?? 1
+    if (Object.keys(weights).length > 0) intent.push({ type: 'step-intended', node, step: 'restore-weight', attempt, facts: { weights, landsBy } })
+    outcome.push({ type: 'step-done', node, step: 'restore-weight', attempt, facts: {} })
+  }
+
+  function drain(node: string, storages: readonly string[]): void {
+    const missing = storages.filter((storage) => read[storage] === undefined)
+    if (missing.length > 0) {
+      refused.set(node, [reason('STORAGE_UNKNOWN', `GitLab has no storage ${missing.join(', ')} (of ${node})`)])
+      return
+    }
+    const after = { ...hash, ...Object.fromEntries(storages.map((storage) => [storage, 0])) }
+    const active = Object.values(after).filter((weight) => weight > 0).length
+    const floor = Math.max(1, state.stored.plan.policy.activeStorageFloor)
+    const lowers = storages.some((storage) => hash[storage] !== 0)
+    if (lowers && active < floor) {
+      refused.set(node, [reason('WEIGHT_FLOOR', `without ${storages.join(', ')} only ${active} storages would take new projects; the floor is ${floor}`)])
+      return
+    }
+    for (const storage of storages) {
+      const id = weightObligation(storage)
+      // An open obligation already holds the true previous value: a lost write of ours may have landed since.
+      if (state.obligations.get(id)?.status !== 'open') {
+        intent.push({ type: 'obligation-opened', id, kind: 'weight', subject: storage, node, previous: read[storage] ?? 0 })
+      }
+      hash[storage] = 0
+      own[storage] = 0
+    }
+    const attempt = state.nodes.get(node)?.attempt ?? 1
+    const weights = Object.fromEntries(storages.map((storage) => [storage, 0]))
+    intent.push({ type: 'step-intended', node, step: 'zero-weight', attempt, facts: { weights, landsBy } })
+    outcome.push({ type: 'step-done', node, step: 'zero-weight', attempt, facts: {} })
+  }
+}
+
+function judgeRestore(storage: string, current: number | undefined, previous: number): { how: 'paid' | 'superseded', by: string, text: string } {
+  if (current === undefined) return { how: 'superseded', by: 'GitLab', text: `GitLab no longer has the storage ${storage}` }
+  if (current === previous) return { how: 'paid', by: previous === 0 ? 'pitstop' : 'found restored', text: `weight of ${storage} is ${previous}, as before` }
+  if (current === 0) return { how: 'paid', by: 'pitstop', text: `weight of ${storage} is back at ${previous}` }
+  return { how: 'superseded', by: 'somebody else', text: `weight of ${storage} is ${current}; it was ${previous} before and 0 by pitstop: left as found` }
+}
+
+/** Own keys that do not read back as written, in words. */
+export const notAsWritten = (own: Weights, readBack: Weights): Reason[] =>
+  Object.entries(own).filter(([storage, weight]) => readBack[storage] !== weight).map(([storage, weight]) =>
+    reason('WEIGHT_CHANGED', `weight of ${storage} was set to ${weight} and reads back as ${readBack[storage] ?? 'nothing'}: somebody else writes weights`))
+
+const mustStayZero: ReadonlySet<NodePhase> = new Set(['preparing', 'prepared', 'down', 'failed'])
+
+/** Weights that somebody else raised from our 0, by the latest reading; only readings asked for after our write count. */
+export function raisedByOthers(state: State, reading: { readonly at: number, readonly weights: Weights } | null): { obligation: Obligation, node: NodeState, weight: number }[] {
+  if (reading === null) return []
+  return [...state.obligations.values()].flatMap((obligation) => {
+    const node = obligation.kind === 'weight' && obligation.status === 'open' && obligation.node !== null ? state.nodes.get(obligation.node) : undefined
+    const zeroed = node?.steps['zero-weight']
+    const weight = reading.weights[obligation.subject] ?? 0
+    // Healthy nodes are about to get it back anyway; the write finds out.
+    if (node === undefined || !mustStayZero.has(node.phase) || zeroed?.status !== 'done' || zeroed.endedAt === null || reading.at <= zeroed.endedAt || weight === 0) return []
+    return [{ obligation, node, weight }]
+  })
+}
+
+/** Until when a write to GitLab without outcome may still land; 0 = none is in doubt. The next write waits it out, then reads. */
+export const writesLandBy = (state: State): number =>
+  Math.max(0, ...[...state.nodes.values()].flatMap(({ steps }) => [steps['zero-weight'], steps['restore-weight']])
+    .concat(state.windowSteps['pause-assigner'], state.windowSteps['resume-assigner'])
+    .map((step) => (step?.status === 'intended' ? step.facts.landsBy ?? 0 : 0)))

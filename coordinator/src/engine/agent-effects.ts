@@ -1,0 +1,171 @@
+// Orders to agents and looks at them. The intent is journaled before an order leaves; an agent that does not answer
+// leaves it in doubt, and only the agent's own memory settles that.
+import { Fault, asFault, reason } from '@pitstop/shared/fault'
+import { orderId } from '@pitstop/shared/order-id'
+import type { Effect, OrderRequest } from '../domain/effect.ts'
+import type { HostView, Look, OrderView } from '../domain/observed.ts'
+import type { PlanNode } from '../domain/plan.ts'
+import type { State } from '../domain/state.ts'
+import { nodeOf } from '../domain/state.ts'
+import type { OrderPayload } from '../ports.ts'
+import { runbook } from '../runbook/index.ts'
+import { reattach } from '../runbook/order.ts'
+import { judgeFinalCheck } from '../runbook/point-of-no-return.ts'
+import { type View, stepOf } from '../runbook/step.ts'
+import { type Hands, drop, put } from './hands.ts'
+import { readGitLab, rereadGitLab } from './gitlab-effects.ts'
+
+/** Lease that must be left when an order is sent: the agent fences everything later by its epoch. */
+const sendMs = 2000
+
+type Of<K extends Effect['kind']> = Extract<Effect, { kind: K }>
+
+export async function giveOrder(hands: Hands, { order, intent }: Of<'order'>): Promise<void> {
+  const node = planNode(hands.journal.state, order.node)
+  await hands.journal.append(() => intent)
+  await withAgent(hands, order.node, async () => {
+    hands.guard(sendMs)
+    const answer = await refusable(order, () => hands.agents.order(node, payload(hands, order), (percent, text) => {
+      hands.observe({ progress: put(hands.observed().progress, order.node, { percent, text }) })
+    }))
+    hands.observe({ progress: drop(hands.observed().progress, order.node) })
+    await conclude(hands, node, order.step, answer)
+  })
+}
+
+export async function settleOrder(hands: Hands, { node: name, step, orderId: id }: Of<'settle-order'>): Promise<void> {
+  const node = planNode(hands.journal.state, name)
+  await withAgent(hands, name, async () => {
+    const host = await hands.agents.describe(node, hands.journal.epoch, [id])
+    const answer = host.orders.find((order) => order.id === id) ?? absent(id)
+    const intended = stepOf(nodeOf(hands.journal.state, name), step)
+    if (intended !== undefined && (step === 'stage' || step === 'upgrade') && (answer.status === 'running' || answer.status === 'accepted')) {
+      await giveOrder(hands, { kind: 'order', order: reattach(viewOf(hands, node), step, intended), intent: [] })
+      return
+    }
+    const before = hands.journal.state
+    await conclude(hands, node, step, answer, host)
+    if (hands.journal.state === before && answer.status !== 'running' && answer.status !== 'succeeded') {
+      throw new Fault('AGENT_ANSWER_INVALID', `what became of ${id} is not known yet (${name} says: ${answer.status})`, { hint: 'nothing to do: pitstop asks again' })
+    }
+  })
+}
+
+export async function cancelReboot(hands: Hands, { node: name, orderId: rebootId, reason: why }: Of<'cancel-reboot'>): Promise<void> {
+  const { state } = hands.journal
+  const node = planNode(state, name)
+  const { attempt } = nodeOf(state, name)
+  await withAgent(hands, name, async () => {
+    const now = hands.clock.now()
+    const order: OrderRequest = {
+      id: orderId({ planHash: state.stored.hash, node: name, step: 'cancel', attempt }), step: 'reboot', node: name, attempt,
+      notBefore: now, notAfter: now + 60_000, manifestHash: '', bootId: ''
+    }
+    const { result, order: reboot } = await hands.agents.cancelReboot(node, { ...payload(hands, order), reason: why }, rebootId)
+    const answer: OrderView = result === 'too-late'
+      ? { ...(reboot ?? absent(rebootId)), status: 'running', gitalyStoppedAt: reboot?.gitalyStoppedAt ?? now }
+      : { ...(reboot ?? absent(rebootId)), id: rebootId, status: 'cancelled', reasons: [reason('ORDER_CANCELLED', `the reboot was taken back: ${why}`)] }
+    await conclude(hands, node, 'reboot', answer)
+  })
+}
+
+export async function look(hands: Hands, { node: name, orderId: id }: Of<'look'>): Promise<void> {
+  const node = planNode(hands.journal.state, name)
+  const at = hands.clock.now()
+  const { recheck } = nodeOf(hands.journal.state, name)
+  const see = (seen: Pick<Look, 'verdict' | 'fault' | 'outside'>): void => {
+    hands.observe({ looks: put(hands.observed().looks, name, { at, recheck, ...seen }) })
+  }
+  try {
+    const [verdict, outside] = await Promise.all([hands.agents.health(node, hands.journal.epoch, id, recheck), hands.agents.probeGitaly(node)])
+    see({ verdict, outside, fault: null })
+  } catch (error) {
+    const fault = asFault(error)
+    if (fault.code === 'STALE_EPOCH') throw fault
+    see({ verdict: null, outside: null, fault: fault.toReason() })
+  }
+}
+
+export async function finalCheck(hands: Hands, { node: name }: Of<'final-check'>): Promise<void> {
+  const node = planNode(hands.journal.state, name)
+  const at = hands.clock.now()
+  hands.guard(sendMs)
+  const last = hands.observed().gitlab
+  const [gitlab, host] = await Promise.all([
+    (last === null ? readGitLab(hands) : rereadGitLab(hands, last)).catch((error: unknown) => asFault(error).toReason()),
+    hands.agents.describe(node, hands.journal.epoch, []).catch((error: unknown) => {
+      const fault = asFault(error)
+      if (fault.code === 'STALE_EPOCH') throw fault
+      return fault.toReason()
+    })
+  ])
+  if ('code' in gitlab) hands.observe({ gitlabFault: { reason: gitlab, at: hands.clock.now() } })
+  const check = judgeFinalCheck(viewOf(hands, node), at, gitlab, host)
+  hands.observe({ finalChecks: put(hands.observed().finalChecks, name, check), agentFaults: 'code' in host ? hands.observed().agentFaults : drop(hands.observed().agentFaults, name) })
+}
+
+/** Ask idle nodes whether anybody can be reached at all. */
+export async function lookAround(hands: Hands, { nodes }: Of<'look-around'>): Promise<void> {
+  const at = hands.clock.now()
+  const answers = await Promise.allSettled(nodes.map((name) => hands.agents.describe(planNode(hands.journal.state, name), hands.journal.epoch, [])))
+  hands.observe({ around: { at, tried: nodes.length, reached: answers.filter(({ status }) => status === 'fulfilled').length } })
+}
+
+async function conclude(hands: Hands, node: PlanNode, step: string, answer: OrderView, seen?: HostView): Promise<void> {
+  if (step === 'reboot') hands.observe({ rebootOrders: put(hands.observed().rebootOrders, node.node, answer) })
+  // The process id of Gitaly beside the answer: a Gitaly that restarted under apt must not go unnoticed.
+  const host = step === 'reboot' || answer.status === 'vetoed' ? null : seen ?? await hands.agents.describe(node, hands.journal.epoch, [])
+  const gitaly = host === null ? null : { pid: host.gitalyPid, runs: host.gitalyRuns }
+  await hands.journal.append((state) =>
+    runbook.find(({ name }) => name === step)?.conclude?.({ ...viewOf(hands, node), state, self: nodeOf(state, node.node) }, answer, gitaly) ?? [])
+}
+
+/** What the agent refuses for good is an answer; what is only lost stays in doubt. */
+async function refusable(order: OrderRequest, call: () => Promise<OrderView>): Promise<OrderView> {
+  try {
+    return await call()
+  } catch (error) {
+    const fault = asFault(error)
+    const final = fault.code === 'ORDER_REUSED' || fault.code === 'INVALID_INPUT' || fault.code === 'WRONG_ROLE' || fault.code === 'WRONG_NODE' || fault.code === 'WRONG_FLEET'
+    if (!final) throw fault
+    return { ...absent(order.id), status: 'vetoed', reasons: [fault.toReason()] }
+  }
+}
+
+/** An agent that fails to answer is an observation; the order it was about stays in doubt. */
+async function withAgent(hands: Hands, node: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+    hands.observe({ agentFaults: drop(hands.observed().agentFaults, node) })
+  } catch (error) {
+    const fault = asFault(error)
+    if (!fault.code.startsWith('AGENT_') && fault.code !== 'ORDER_RUNNING') throw fault
+    hands.observe({ agentFaults: put(hands.observed().agentFaults, node, { reason: fault.toReason(), at: hands.clock.now() }) })
+  }
+}
+
+function payload(hands: Hands, order: OrderRequest): OrderPayload {
+  const { state, epoch } = hands.journal
+  const { plan, hash } = state.stored
+  const platform = planNode(state, order.node).platform
+  return {
+    order, epoch, fleet: plan.fleet, planHash: hash,
+    manifest: order.step === 'reboot' ? [] : state.manifests.get(platform)?.packages ?? [],
+    delayMs: plan.policy.rebootDelayMs, reason: plan.reason,
+    deadlineMs: order.step === 'stage' ? plan.policy.deadlines.stageMs : plan.policy.deadlines.upgradeMs
+  }
+}
+
+function viewOf(hands: Hands, node: PlanNode): View {
+  const { state } = hands.journal
+  return { state, self: nodeOf(state, node.node), node, observed: hands.observed(), now: hands.clock.now() }
+}
+
+function planNode(state: State, name: string): PlanNode {
+  const node = state.stored.plan.nodes.find((each) => each.node === name)
+  if (node === undefined) throw new Fault('INTERNAL', `${name} is not in the plan`)
+  return node
+}
+
+const absent = (id: string): OrderView =>
+  ({ id, status: 'absent', reasons: [], changes: [], notes: [], rebootRequired: false, gitalyStoppedAt: 0 })

@@ -1,0 +1,152 @@
+// observe → decide → journal the intent → act → journal the outcome, for one plan. No policy here: decide() says what,
+// the executors do it. A crash anywhere is answered by folding the journal and deciding again.
+import { type Fault, asFault } from '@pitstop/shared/fault'
+import { type Effect, effectKey } from '../domain/effect.ts'
+import type { Event } from '../domain/event.ts'
+import { type Observed, nothingObserved } from '../domain/observed.ts'
+import { type Report, emptyReport } from '../domain/report.ts'
+import type { Agents, Clock, GitLab } from '../ports.ts'
+import { decide } from '../runbook/decide.ts'
+import { cancelReboot, finalCheck, giveOrder, look, lookAround, settleOrder } from './agent-effects.ts'
+import { auditWeights, cancelPipeline, observeGitLab, setSchedule, writeWeights } from './gitlab-effects.ts'
+import type { Hands } from './hands.ts'
+import type { Journal } from './journal.ts'
+
+export interface EngineParts {
+  readonly journal: Journal
+  readonly gitlab: GitLab
+  readonly agents: Agents
+  readonly clock: Clock
+  readonly guard: (effectMs: number) => void
+  readonly landsWithinMs: number
+  /** Something happened that only a developer can explain; the effect is tried again after a pause. */
+  readonly onTrouble: (effect: Effect, fault: Fault) => void
+  /** The lease or the store is lost: the engine has stopped. */
+  readonly onStopped: (why: Fault) => void
+}
+
+/** Pause after an executor failed in a way nobody foresaw, so that a fault never becomes a hot loop. */
+const troublePauseMs = 1000
+
+/** Faults after which this coordinator may not act any more. */
+const fatal = new Set(['STALE_EPOCH', 'LEASE_LOST', 'STORE_UNAVAILABLE', 'STORE_CORRUPT', 'STORE_BUSY'])
+
+export class Engine {
+  #observed: Observed
+  #report: Report = emptyReport
+  #stopped = false
+  #deciding = false
+  #again = false
+  #cancelWake: () => void = () => undefined
+  readonly #inFlight = new Map<string, Promise<void>>()
+  readonly #parts: EngineParts
+  readonly #hands: Hands
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts
+    this.#observed = nothingObserved(parts.journal.epoch)
+    const { journal, gitlab, agents, clock, guard, landsWithinMs } = parts
+    this.#hands = {
+      journal, gitlab, agents, clock, landsWithinMs,
+      // An effect that began before a stop must not write after it.
+      guard: (effectMs) => { if (this.#stopped) throw asFault(new Error('the engine has stopped')); guard(effectMs) },
+      observed: () => this.#observed,
+      observe: (change) => { this.#observed = { ...this.#observed, ...change }; this.wake() }
+    }
+    journal.onEvent(() => { this.wake() })
+  }
+
+  get report(): Report { return this.#report }
+  get observed(): Observed { return { ...this.#observed, inFlight: new Set(this.#inFlight.keys()) } }
+
+  setFrozen(frozen: Observed['frozen']): void { this.#hands.observe({ frozen }) }
+
+  /** Decide soon. Cheap; call it whenever something may have changed. */
+  wake(): void {
+    this.#again = true
+    if (!this.#deciding && !this.#stopped) void this.#run()
+  }
+
+  /** Ends when every effect under way has ended; starts nothing more. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#cancelWake()
+    await Promise.allSettled(this.#inFlight.values())
+  }
+
+  async #run(): Promise<void> {
+    this.#deciding = true
+    try {
+      while (this.#again && !this.#stopped) {
+        this.#again = false
+        // One turn of the loop later: everything that happened together is decided upon together.
+        await Promise.resolve()
+        await this.#decideOnce()
+      }
+    } catch (error) {
+      this.#fail(asFault(error))
+    } finally {
+      this.#deciding = false
+    }
+    if (this.#again && !this.#stopped) this.wake()
+  }
+
+  async #decideOnce(): Promise<void> {
+    const { journal, clock } = this.#parts
+    const { state } = journal
+    const decision = decide(state, this.observed, clock.now())
+    this.#report = decision.report
+    if (decision.record.length > 0) {
+      // Decided on this state and no other: if somebody journaled meanwhile, decide again instead.
+      await journal.append((now): readonly Event[] => (now === state ? decision.record : []), closesWindow(decision.record) ? 'close' : undefined)
+      this.#again = true
+      return
+    }
+    for (const effect of decision.effects) this.#start(effect)
+    this.#cancelWake()
+    if (decision.wakeAt !== null) this.#cancelWake = clock.after(Math.max(1, decision.wakeAt - clock.now()), () => { this.wake() })
+  }
+
+  #start(effect: Effect): void {
+    const key = effectKey(effect)
+    if (this.#inFlight.has(key)) return
+    const finished = this.#perform(effect).catch(async (error: unknown) => {
+      const fault = asFault(error)
+      if (fatal.has(fault.code)) return this.#fail(fault)
+      if (this.#stopped) return
+      this.#parts.onTrouble(effect, fault)
+      await new Promise<void>((resolve) => { this.#parts.clock.after(troublePauseMs, resolve) })
+    }).finally(() => {
+      this.#inFlight.delete(key)
+      this.wake()
+    })
+    this.#inFlight.set(key, finished)
+  }
+
+  #perform(effect: Effect): Promise<void> {
+    const hands = this.#hands
+    switch (effect.kind) {
+      case 'observe-gitlab': return observeGitLab(hands)
+      case 'set-schedule': return setSchedule(hands, effect)
+      case 'cancel-pipeline': return cancelPipeline(hands, effect.id)
+      case 'write-weights': return writeWeights(hands, effect)
+      case 'order': return giveOrder(hands, effect)
+      case 'settle-order': return settleOrder(hands, effect)
+      case 'cancel-reboot': return cancelReboot(hands, effect)
+      case 'look': return look(hands, effect)
+      case 'final-check': return finalCheck(hands, effect)
+      case 'look-around': return lookAround(hands, effect)
+      case 'audit': return auditWeights(hands)
+      default: return effect satisfies never
+    }
+  }
+
+  #fail(why: Fault): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#cancelWake()
+    this.#parts.onStopped(why)
+  }
+}
+
+const closesWindow = (events: readonly Event[]): boolean => events.some(({ type }) => type === 'window-closed')

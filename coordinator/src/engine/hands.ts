@@ -1,0 +1,27 @@
+// What executors work with. Executors are sequences of calls; what the calls mean is decided by domain and runbook.
+import type { Observed } from '../domain/observed.ts'
+import type { Agents, Clock, GitLab } from '../ports.ts'
+import type { Journal } from './journal.ts'
+
+export interface Hands {
+  readonly journal: Journal
+  readonly gitlab: GitLab
+  readonly agents: Agents
+  readonly clock: Clock
+  /** @throws Fault LEASE_LOST when the lease might end within `effectMs`. */
+  readonly guard: (effectMs: number) => void
+  observed(): Observed
+  /** Replaces fields of what is observed; the next decision sees them. */
+  observe(change: Partial<Observed>): void
+  /** How long after its time-out a write to GitLab may still land, ms. */
+  readonly landsWithinMs: number
+}
+
+/** A map with one entry changed. */
+export const put = <K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> => new Map(map).set(key, value)
+/** A map without one entry. */
+export function drop<K, V>(map: ReadonlyMap<K, V>, key: K): ReadonlyMap<K, V> {
+  const copy = new Map(map)
+  copy.delete(key)
+  return copy
+}

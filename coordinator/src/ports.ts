@@ -1,0 +1,77 @@
+// What the engine needs of the world, as small interfaces. Adapters are the only users of their packages.
+import type { OrderRequest } from './domain/effect.ts'
+import type { PackageVersion, Recorded } from './domain/event.ts'
+import type { HostView, OrderView, Verdict } from './domain/observed.ts'
+import type { PlanNode, StoredPlan } from './domain/plan.ts'
+
+export type { GitLab } from './adapters/gitlab/port.ts'
+
+/** Time comes in as an argument, so that the whole coordinator can run in virtual time. */
+export interface Clock {
+  /** Epoch ms. */
+  now(): number
+  /** Ms on a clock that never jumps and runs through suspend. */
+  monotonic(): number
+  /** Calls back once, ms from now; the answer cancels it. */
+  after(ms: number, call: () => void): () => void
+}
+
+export interface OrderPayload {
+  readonly order: OrderRequest
+  readonly epoch: number
+  readonly fleet: string
+  readonly planHash: string
+  /** stage: empty = resolve. */
+  readonly manifest: readonly PackageVersion[]
+  readonly delayMs: number
+  readonly reason: string
+  /** Ms until the call is given up; the order itself goes on at the agent. */
+  readonly deadlineMs: number
+}
+
+/** Every call has a deadline and throws a Fault: AGENT_UNREACHABLE (nothing is known), or the agent's own code. */
+export interface Agents {
+  describe(node: PlanNode, epoch: number, orderIds: readonly string[]): Promise<HostView>
+  /** Ends with what the agent says became of the order; a reboot ends as "running" once it is scheduled. */
+  order(node: PlanNode, payload: OrderPayload, progress: (percent: number, text: string) => void): Promise<OrderView>
+  cancelReboot(node: PlanNode, payload: OrderPayload, rebootOrderId: string): Promise<{ readonly result: 'cancelled' | 'too-late' | 'not-found', readonly order: OrderView | null }>
+  health(node: PlanNode, epoch: number, rebootOrderId: string, sinceLastStart: boolean): Promise<Verdict>
+  /** Gitaly asked from this side; null = the plan has no address of it. Never throws. */
+  probeGitaly(node: PlanNode): Promise<{ readonly serving: boolean, readonly text: string } | null>
+  close(): void
+}
+
+export interface LeaseRow {
+  readonly fleet: string
+  /** Who: host, process id and a random part. */
+  readonly holder: string
+  /** Where the holder can be asked. */
+  readonly address: string
+  readonly epoch: number
+  /** Epoch ms by the store's clock. */
+  readonly expiresAt: number
+}
+
+/** A change of the fleet's one open-window row, made in the same transaction as the events that explain it. */
+export type WindowRow = { readonly open: number } | 'close'
+
+export interface Store {
+  /** Takes or re-takes the lease when it is free or expired; the epoch grows at each taking. Null: somebody else holds it. */
+  takeLease(holder: string, address: string, ttlMs: number): Promise<LeaseRow | null>
+  /** False: the lease is another's now. */
+  renewLease(holder: string, epoch: number, ttlMs: number): Promise<boolean>
+  releaseLease(holder: string, epoch: number): Promise<void>
+  readLease(): Promise<LeaseRow | null>
+  /** All or nothing, behind a lock on the lease row. @throws Fault STALE_EPOCH, WINDOW_OPEN, STORE_UNAVAILABLE */
+  append<E extends { readonly type: string }>(epoch: number, stream: string, at: number, events: readonly E[], window?: WindowRow): Promise<Recorded<E>[]>
+  /** Events of a stream in order. @throws Fault STORE_CORRUPT, STORE_NEWER */
+  read<E>(stream: string, afterSeq?: number): Promise<Recorded<E>[]>
+  savePlan(plan: StoredPlan): Promise<void>
+  readPlan(hash: string): Promise<StoredPlan | null>
+  listPlans(): Promise<StoredPlan[]>
+  openWindow(): Promise<{ readonly plan: string, readonly number: number } | null>
+  close(): Promise<void>
+}
+
+/** Stream of the fleet's own events. */
+export const fleetStream = 'fleet'

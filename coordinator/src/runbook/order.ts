@@ -1,0 +1,70 @@
+// How a step gives an agent an order and learns what came of it: the same for staging and upgrading, and the beginning
+// of a reboot. An intent without outcome is in doubt: ask the agent, which remembers; no answer = still in doubt.
+import { orderId } from '@pitstop/shared/order-id'
+import { reason } from '@pitstop/shared/fault'
+import type { OrderRequest } from '../domain/effect.ts'
+import type { Event, StepFacts } from '../domain/event.ts'
+import type { OrderView } from '../domain/observed.ts'
+import type { StepState } from '../domain/state.ts'
+import { type Next, type View, act, stepOf, wait } from './step.ts'
+
+type OrderStep = OrderRequest['step']
+
+/** An agent that did not answer is asked again after this long. */
+const askAgainMs = 1000
+
+/** A lost order must begin within this time or never: so a doubt ends even if nobody ever answers for it. */
+export const startWithinMs = 60_000
+
+export function orderFor(view: View, step: OrderStep, details: { readonly notAfter: number, readonly bootId?: string, readonly manifestHash?: string }): OrderRequest {
+  const { self, state, now } = view
+  return {
+    id: orderId({ planHash: state.stored.hash, node: self.node, step, attempt: self.attempt }),
+    step, node: self.node, attempt: self.attempt, notBefore: now, notAfter: details.notAfter,
+    manifestHash: details.manifestHash ?? '', bootId: details.bootId ?? ''
+  }
+}
+
+export function giveOrder(order: OrderRequest, facts: StepFacts = {}): Next {
+  const intent: Event = {
+    type: 'step-intended', node: order.node, step: order.step, attempt: order.attempt,
+    facts: { orderId: order.id, notAfter: order.notAfter, bootId: order.bootId, manifestHash: order.manifestHash, ...facts }
+  }
+  return act({ kind: 'order', order, intent: [intent] })
+}
+
+/** What to do about an order whose intent is journaled and whose outcome is not. */
+export function awaitOrder(view: View, step: OrderStep): Next {
+  const { self, observed, now } = view
+  const intended = stepOf(self, step)
+  if (intended === undefined || observed.inFlight.has(`order ${self.node}`)) {
+    const progress = observed.progress.get(self.node)
+    return wait([reason('NOT_NOW', `${step} is running on ${self.node}${progress === undefined ? '' : `: ${progress.text}`}`)])
+  }
+  const fault = observed.agentFaults.get(self.node)
+  if (fault !== undefined && now - fault.at < askAgainMs) return wait([fault.reason], fault.at + askAgainMs)
+  return act({ kind: 'settle-order', node: self.node, step, orderId: intended.facts.orderId ?? '' })
+}
+
+/** Re-attach to an order that the agent is carrying out. The agent knows it by its id; nothing new is journaled. */
+export function reattach(view: View, step: OrderStep, intended: StepState): OrderRequest {
+  const { facts } = intended
+  return {
+    id: facts.orderId ?? '', step, node: view.self.node, attempt: view.self.attempt, notBefore: intended.intendedAt,
+    notAfter: facts.notAfter ?? 0, manifestHash: facts.manifestHash ?? '', bootId: facts.bootId ?? ''
+  }
+}
+
+/**
+ * The agent never heard of the order. It did not happen, and it cannot happen any more if the agent has meanwhile seen a
+ * newer epoch than the order's, or if the order's time to begin has passed. Else: still in doubt.
+ */
+export function absentIsProof(view: View, intended: StepState): boolean {
+  return view.observed.epoch > intended.epoch || view.now > (intended.facts.notAfter ?? 0)
+}
+
+/** Journal that an order ended without success. */
+export const endedWithout = (view: View, step: OrderStep, answer: OrderView): Event => ({
+  type: 'step-ended', node: view.self.node, step, attempt: view.self.attempt,
+  reasons: answer.reasons.length > 0 ? answer.reasons : [reason('NOT_NOW', `the agent of ${view.self.node} never received the ${step} order`)]
+})

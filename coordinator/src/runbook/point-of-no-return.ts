@@ -1,0 +1,82 @@
+// The last look before Gitaly stops. Everything that could speak against it is read again: lease, gates, assigner, own
+// weights, time, the host's vetoes. Before this point all can be taken back; behind it the node is finished, whatever
+// anybody then wants.
+import { reason, type Reason } from '@pitstop/shared/fault'
+import { tooLateToGoDown } from '../domain/admission.ts'
+import type { Event } from '../domain/event.ts'
+import { closedGates } from '../domain/gates.ts'
+import type { FinalCheck, GitLabReading, HostView, Observed } from '../domain/observed.ts'
+import type { State } from '../domain/state.ts'
+import { type Next, type NodeStep, type View, act, done, record, stepOf } from './step.ts'
+
+/** A final check older than this is made again. */
+const freshMs = 3000
+
+/** A host's clock that differs more than this makes every not-after a guess. */
+const clockOffsetMs = 5000
+
+export const pointOfNoReturn: NodeStep = {
+  name: 'point-of-no-return',
+  part: 'slot',
+
+  next(view: View): Next {
+    const { self, observed, now } = view
+    // An order that is journaled may have left: only its own outcome counts now.
+    if (stepOf(self, 'reboot') !== undefined && stepOf(self, 'reboot')?.status !== 'ended') return done
+    const check = observed.finalChecks.get(self.node)
+    if (check === undefined || check.at < (self.slotTakenAt ?? 0) || now - check.at > freshMs) return act({ kind: 'final-check', node: self.node })
+    if (check.otherwise === 'go') return done
+    return record(...stepBack(view, check.reasons, check.otherwise))
+  }
+}
+
+/** The slot goes back; the node never went down. */
+export function stepBack({ self }: View, reasons: readonly Reason[], otherwise: 'wait' | 'postpone' | 'halt' | 'fail'): Event[] {
+  // Its slot is not free: it failed while down, and a person asked for another reboot that did not come about.
+  if (self.askedFor) return [{ type: 'node-failed', node: self.node, step: 'point-of-no-return', down: true, reasons }]
+  const returned: Event = { type: 'slot-returned', node: self.node, reasons }
+  switch (otherwise) {
+    case 'wait': return [returned]
+    case 'halt': return [returned, { type: 'window-halted', reasons }]
+    case 'postpone': return [returned, self.upgraded
+      ? { type: 'node-pending-reboot', node: self.node, reasons }
+      : { type: 'node-postponed', node: self.node, reasons }]
+    // A Gitaly that stopped by itself is down already: it keeps the slot.
+    case 'fail': return [{ type: 'node-failed', node: self.node, step: 'point-of-no-return', down: true, reasons }]
+    default: return otherwise satisfies never
+  }
+}
+
+/** A reboot that a person asked for by name goes through the halt and the spent budget that the node itself caused. */
+const pastTheHalt = (state: State): State => ({ ...state, window: { ...state.window, halt: null, failureBudget: Infinity } })
+
+/** Pure judgement over what was read at `at`. */
+export function judgeFinalCheck(view: View, at: number, gitlab: GitLabReading | Reason, host: HostView | Reason): FinalCheck {
+  const { state, self, node, observed, now } = view
+  const conclude = (otherwise: FinalCheck['otherwise'], reasons: readonly Reason[]): FinalCheck =>
+    ({ at, otherwise, reasons, bootId: 'bootId' in host ? host.bootId : '' })
+
+  if ('code' in gitlab) return conclude('wait', [gitlab])
+  if ('code' in host) return conclude('postpone', [host])
+  const fresh: Observed = { ...observed, gitlab, gitlabFault: null }
+  const late = tooLateToGoDown(state, now)
+  const raised = node.storages.filter((storage) => state.stored.plan.policy.drain === 'zero-weight' && (gitlab.weights[storage] ?? 0) !== 0)
+    .map((storage) => reason('WEIGHT_CHANGED', `weight of ${storage} is ${gitlab.weights[storage] ?? 0} though pitstop set it to 0 before taking ${self.node} down`))
+  const gates = closedGates(self.askedFor ? pastTheHalt(state) : state, fresh, now)
+  const foreign = gates.filter(({ code }) => code === 'ASSIGNER_ACTIVE' || code === 'WEIGHT_CHANGED')
+  if (raised.length > 0 || foreign.length > 0) return conclude('halt', [...raised, ...foreign])
+  if (gates.length > 0) return conclude('wait', gates)
+  if (late !== null) return conclude('wait', [late])
+  const moves = node.storages.filter((storage) => gitlab.moving.includes(storage))
+    .map((storage) => reason('MOVES_RUNNING', `repositories are being moved from or to ${storage}`))
+  if (moves.length > 0) return conclude('postpone', moves)
+  const pid = stepOf(self, 'upgrade')?.facts.gitalyPid ?? 0
+  if (!host.gitalyRuns) return conclude('fail', [reason('SERVICE_NOT_RUNNING', `Gitaly of ${self.node} does not run ahead of its reboot`), ...host.vetoes])
+  if (pid !== 0 && host.gitalyPid !== pid) {
+    return conclude('fail', [reason('SERVICE_UNHEALTHY', `Gitaly of ${self.node} restarted since the upgrade (pid ${pid}, now ${host.gitalyPid})`)])
+  }
+  const against = [...host.vetoes]
+  if (host.currentOrder !== null) against.push(reason('ORDER_RUNNING', `${self.node} still carries out ${host.currentOrder}`))
+  if (Math.abs(host.clockOffsetMs) > clockOffsetMs) against.push(reason('CLOCK_OFF', `the clock of ${self.node} is ${Math.round(host.clockOffsetMs / 1000)} s off ours`))
+  return against.length > 0 ? conclude('postpone', against) : conclude('go', [])
+}

@@ -1,0 +1,17 @@
+// Projects that picked a storage just before its weight became 0 may still be created there: give them time.
+import { formatDuration } from '@pitstop/shared/duration'
+import { reason } from '@pitstop/shared/fault'
+import { type Next, type NodeStep, type View, done, isDone, record, stepOf, wait } from './step.ts'
+
+export const settle: NodeStep = {
+  name: 'settle',
+  part: 'prepare',
+
+  next({ self, state, now }: View): Next {
+    const { policy } = state.stored.plan
+    if (policy.drain === 'none' || isDone(self, 'settle')) return done
+    const until = (stepOf(self, 'zero-weight')?.endedAt ?? now) + policy.settleMs
+    if (now < until) return wait([reason('NOT_NOW', `new projects settle for another ${formatDuration(until - now)}`)], until)
+    return record({ type: 'step-done', node: self.node, step: 'settle', attempt: self.attempt, facts: {} })
+  }
+}

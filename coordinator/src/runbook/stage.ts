@@ -1,0 +1,51 @@
+// Download what the upgrade needs, while nothing of the node is touched yet. The canary of each platform resolves the
+// list of packages; everyone else gets exactly that list.
+import { manifestHash } from '@pitstop/shared/digest'
+import { reason } from '@pitstop/shared/fault'
+import type { Event } from '../domain/event.ts'
+import type { OrderView } from '../domain/observed.ts'
+import { canaryOf } from '../domain/slots.ts'
+import { absentIsProof, awaitOrder, giveOrder, orderFor, startWithinMs, endedWithout } from './order.ts'
+import { type Next, type NodeStep, type View, done, isDone, stepOf, wait } from './step.ts'
+
+export const stage: NodeStep = {
+  name: 'stage',
+  part: 'prepare',
+
+  next(view: View): Next {
+    const { self, state, node, now } = view
+    if (isDone(self, 'stage')) return done
+    if (stepOf(self, 'stage')?.status === 'intended') return awaitOrder(view, 'stage')
+    const manifest = state.manifests.get(node.platform)
+    const canary = canaryOf(state, node.platform)
+    if (manifest === undefined && canary?.node !== self.node) {
+      return wait([reason('NOT_NOW', `${canary?.node ?? 'the canary'} resolves the packages for ${node.platform} first`)])
+    }
+    return giveOrder(orderFor(view, 'stage', { notAfter: now + startWithinMs, manifestHash: manifest?.hash ?? '' }))
+  },
+
+  conclude(view: View, answer: OrderView, gitaly): readonly Event[] {
+    const { self, node, state } = view
+    const intended = stepOf(self, 'stage')
+    if (intended === undefined) return []
+    switch (answer.status) {
+      case 'succeeded': {
+        const packages = answer.changes.map(({ name, to }) => ({ name, version: to }))
+        const facts = {
+          changes: answer.changes.length, rebootRequired: answer.rebootRequired, notes: answer.notes,
+          ...(gitaly === null ? {} : { gitalyPid: gitaly.pid })
+        }
+        return [
+          ...(state.manifests.has(node.platform) ? [] : [{ type: 'manifest-resolved', platform: node.platform, node: self.node, hash: manifestHash(packages), packages } as const]),
+          { type: 'step-done', node: self.node, step: 'stage', attempt: self.attempt, facts }
+        ]
+      }
+      case 'vetoed': case 'cancelled': return [endedWithout(view, 'stage', answer), { type: 'node-postponed', node: self.node, reasons: answer.reasons }]
+      // Nothing was installed, so nothing is hurt: the node is left as it was and offered again later.
+      case 'failed': case 'in-doubt': return [endedWithout(view, 'stage', answer), { type: 'node-postponed', node: self.node, reasons: answer.reasons }]
+      case 'absent': return absentIsProof(view, intended) ? [endedWithout(view, 'stage', answer)] : []
+      case 'accepted': case 'running': case 'unknown': return []
+      default: return answer.status satisfies never
+    }
+  }
+}

@@ -1,0 +1,20 @@
+// A node that was prepared and will not go down in this window: Gitaly is validated again under the new packages, its
+// weight goes back, and it is "pending reboot", never "done".
+import type { Reason } from '@pitstop/shared/fault'
+import { lookAgain, lookEveryMs } from './look.ts'
+import { awaitOrder } from './order.ts'
+import { type Next, type View, record, stepOf, wait } from './step.ts'
+
+export function stepBackPrepared(view: View, because: Reason): Next {
+  const { self, observed } = view
+  for (const step of ['stage', 'upgrade'] as const) {
+    if (stepOf(self, step)?.status === 'intended') return awaitOrder(view, step)
+  }
+  if (!self.upgraded) return record({ type: 'node-postponed', node: self.node, reasons: [because] })
+  const look = observed.looks.get(self.node)
+  if (look?.verdict != null && look.at >= self.phaseSince && look.at >= (stepOf(self, 'upgrade')?.endedAt ?? 0)) {
+    if (look.verdict.status === 'healthy') return record({ type: 'node-pending-reboot', node: self.node, reasons: [because] })
+    if (look.verdict.status === 'unhealthy') return record({ type: 'node-failed', node: self.node, step: 'upgrade', down: true, reasons: look.verdict.reasons })
+  }
+  return lookAgain(view, '') ?? wait([because, ...(look?.fault == null ? [] : [look.fault])], (look?.at ?? view.now) + lookEveryMs)
+}

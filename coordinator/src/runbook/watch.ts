@@ -1,0 +1,32 @@
+// Keep an eye on a node that is back: a relapse halts the window before more nodes follow it.
+import { formatDuration } from '@pitstop/shared/duration'
+import { reason } from '@pitstop/shared/fault'
+import { lookAgain, lookEveryMs } from './look.ts'
+import { type Next, type NodeStep, type View, record, stepOf, wait } from './step.ts'
+
+export const watch: NodeStep = {
+  name: 'watch',
+  part: 'after',
+
+  next(view: View): Next {
+    const { self, state, observed, now } = view
+    const until = (self.slotFreedAt ?? now) + state.stored.plan.policy.watchMs
+    const look = observed.looks.get(self.node)
+    const since = self.slotFreedAt ?? 0
+    const orderId = stepOf(self, 'reboot')?.facts.orderId ?? ''
+    if (look !== undefined && look.at >= since && look.verdict !== null) {
+      const expected = stepOf(self, 'reboot')?.facts.bootId
+      const again = look.verdict.bootId !== expected
+      if (again || look.verdict.status === 'unhealthy') {
+        const reasons = again ? [reason('REBOOTED_AGAIN', `${self.node} booted again while it was watched`)] : look.verdict.reasons
+        return record({ type: 'node-failed', node: self.node, step: 'watch', down: true, reasons: [reason('RELAPSED', `${self.node} was healthy and is not any more`), ...reasons] })
+      }
+      // The end of the watch is proven by a look made at or after it.
+      if (look.at >= until && look.verdict.status === 'healthy') {
+        return record({ type: 'step-done', node: self.node, step: 'watch', attempt: self.attempt, facts: {} }, { type: 'node-done', node: self.node })
+      }
+    }
+    return lookAgain(view, orderId, until) ??
+      wait([reason('HEALTH_UNKNOWN', `${self.node} is watched for another ${formatDuration(Math.max(0, until - now))}`, 'nothing to do')], Math.min(Math.max(until, now + 1), (look?.at ?? now) + lookEveryMs))
+  }
+}
