@@ -1,0 +1,92 @@
+// The `gitlab:` part of the coordinator's YAML: fragments in kebab-case, settings in domain words. Tokens are
+// named here, never held: they are read from file or environment at each use.
+import * as v from 'valibot'
+import { duration } from '@pitstop/shared/configuration'
+import type { TokenSource } from './token.ts'
+
+export interface InstanceSettings {
+  /** Base URL without trailing slash, relative URL root included. */
+  readonly url: string
+  readonly token: TokenSource
+}
+
+export interface AssignerSettings extends InstanceSettings {
+  /** Number or full path. */
+  readonly project: string
+  /** Id of the pipeline schedule. */
+  readonly schedule: number
+}
+
+export interface GitLabSettings extends InstanceSettings {
+  readonly requestTimeoutMs: number
+  /** How long after it was abandoned GitLab may still carry a request out. */
+  readonly landsWithinMs: number
+  readonly assigner?: AssignerSettings
+  /** Ask GitLab for running repository moves. */
+  readonly moves: boolean
+}
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host)
+
+/** A token must not travel in the clear, nor stand in a URL. */
+function isBaseUrl(text: string): boolean {
+  const url = URL.parse(text)
+  if (url === null || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') return false
+  if (/\/api(?:\/|$)/.test(url.pathname)) return false
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
+}
+
+const baseUrl = v.pipe(
+  v.string(),
+  v.check(isBaseUrl, 'must be https://HOST (http only for loopback) without user, query and /api/v4'),
+  v.transform((text) => text.replace(/\/+$/, ''))
+)
+
+const tokenKeys = {
+  'token-file': v.optional(v.pipe(v.string(), v.nonEmpty('must be a path'))),
+  'token-env': v.optional(v.pipe(v.string(), v.nonEmpty('must be the name of an environment variable')))
+}
+
+interface TokenKeys { 'token-file'?: string | undefined, 'token-env'?: string | undefined }
+
+const hasOneToken = (keys: TokenKeys): boolean => (keys['token-file'] === undefined) !== (keys['token-env'] === undefined)
+const oneToken = 'needs exactly one of token-file and token-env'
+
+const tokenOf = (keys: TokenKeys): TokenSource =>
+  keys['token-file'] === undefined ? { env: keys['token-env'] ?? '' } : { file: keys['token-file'] }
+
+const projectForm = 'must be the project\'s number or its path GROUP/PROJECT'
+
+const assigner = v.pipe(
+  v.strictObject({
+    url: baseUrl,
+    project: v.pipe(v.union([v.number(), v.string()], projectForm), v.transform(String), v.regex(/^(?:[1-9]\d*|(?:[\w.-]+\/)+[\w.-]+)$/, projectForm)),
+    schedule: v.pipe(v.number('must be the number of the pipeline schedule'), v.integer(), v.minValue(1)),
+    ...tokenKeys
+  }),
+  v.check((keys) => hasOneToken(keys), oneToken),
+  v.transform((keys): AssignerSettings => ({ url: keys.url, project: keys.project, schedule: keys.schedule, token: tokenOf(keys) }))
+)
+
+const requestTime = v.pipe(duration, v.minValue(100, 'must be 100ms or more'), v.maxValue(300_000, 'must be 5m or less'))
+
+export const gitLabSection = v.pipe(
+  v.strictObject({
+    url: baseUrl,
+    ...tokenKeys,
+    'request-timeout': v.optional(requestTime, '10s'),
+    // GitLab's own limit for one request is 60 s; after that a lost write cannot land any more.
+    'lands-within': v.optional(duration, '60s'),
+    assigner: v.optional(assigner),
+    moves: v.optional(v.boolean('must be true or false'), false)
+  }),
+  v.check((keys) => hasOneToken(keys), oneToken),
+  v.transform((keys): GitLabSettings => ({
+    url: keys.url,
+    token: tokenOf(keys),
+    requestTimeoutMs: keys['request-timeout'],
+    landsWithinMs: keys['lands-within'],
+    ...(keys.assigner === undefined ? {} : { assigner: keys.assigner }),
+    moves: keys.moves
+  }))
+)
