@@ -1,6 +1,9 @@
 // The whole of pitstop's coordinator, real engine and all, in a simulated world: hosts, GitLab, virtual time, and a kill
 // that leaves nothing of the process but what it had journaled.
 import { Coordinator } from '@pitstop/coordinator/engine/coordinator'
+import type { Command } from '@pitstop/coordinator/domain/command'
+import { apply, emptyState } from '@pitstop/coordinator/domain/fold'
+import { type NodePhase, type NodeState, type State, nodeOf } from '@pitstop/coordinator/domain/state'
 import type { Event, Recorded } from '@pitstop/coordinator/domain/event'
 import type { Policy, StoredPlan } from '@pitstop/coordinator/domain/plan'
 import type { WindowView } from '@pitstop/coordinator/domain/view'
@@ -30,6 +33,10 @@ export interface WorldOptions {
 /** Says whether the coordinator dies at this append, before or after it is stored. */
 export type Killer = (append: number) => 'before' | 'after' | null
 
+type DistributedOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
+
+export class Killed extends Error {}
+
 export class World {
   readonly start = Date.UTC(2026, 10, 22, 2)
   readonly clock = new VirtualClock(this.start)
@@ -46,6 +53,8 @@ export class World {
   coordinator!: Coordinator
   plan!: StoredPlan
   #generation = 0
+  /** Generation of the process that was started last; another one means that it was killed. */
+  #booted = 0
   readonly #closesInMs: number
 
   constructor({ nodes = 4, policy = {}, closesInMs = 300 * minutes, reports = true }: WorldOptions = {}) {
@@ -68,18 +77,61 @@ export class World {
   }
 
   /** Start a coordinator process (again). */
-  async boot(): Promise<void> {
-    const generation = ++this.#generation
-    this.coordinator = this.newCoordinator(`process-${generation}`, () => generation === this.#generation)
+  async boot({ keep = false } = {}): Promise<void> {
+    if (keep) {
+      const asleep = this.#asleep
+      this.coordinator = this.newCoordinator(`process-${this.#generation}-beside`, () => true)
+      this.#asleep = asleep
+    } else {
+      const generation = ++this.#generation
+      this.#booted = generation
+      this.coordinator = this.newCoordinator(`process-${generation}`, () => generation === this.#generation, () => this.#asleep())
+    }
     await this.settle(this.coordinator.start())
   }
 
-  newCoordinator(holder: string, alive: () => boolean, store: Store = this.store, clock: Clock = this.clock): Coordinator {
-    const guardedStore = this.#mortal(this.#killing(store, alive), alive)
+  /** SIGSTOP for the process booted first: whatever would reach it reaches it when it is awake again. */
+  sleepUntil(awake: () => boolean): void { this.#asleep = () => !awake() }
+  #asleep: () => boolean = () => false
+
+  /** A person repeats a command until it is journaled, over kills of the coordinator. */
+  async insist(command: () => Promise<void>, seen: () => boolean): Promise<void> {
+    for (let tries = 0; tries < 5 && !seen(); tries++) {
+      try {
+        await command()
+      } catch (error) {
+        if (!(error instanceof Killed)) throw error
+      }
+      if (this.#generation !== this.#booted) await this.boot()
+    }
+  }
+
+  /** Up to an open window, whatever kills the coordinator on the way: the operator simply tries again. */
+  async openDespiteKills(): Promise<void> {
+    for (let tries = 0; tries < 5; tries++) {
+      try {
+        await this.boot()
+        if (this.plan === undefined) await this.makePlan()
+        if (!this.has('window-opened')) await this.openWindow()
+        return
+      } catch (error) {
+        if (!(error instanceof Killed)) throw error
+      }
+    }
+    throw new Error('could not open the window')
+  }
+
+  newCoordinator(holder: string, alive: () => boolean, asleep: () => boolean = () => false, store: Store = this.store, clock: Clock = this.clock): Coordinator {
+    const guardedStore = this.#mortal(this.#killing(store, alive), alive, asleep)
     return new Coordinator({
-      fleet: 'lab', store: guardedStore, gitlab: this.#mortal(this.gitlab.port(), alive), agents: this.#mortal(this.agents(), alive),
+      fleet: 'lab', store: guardedStore, gitlab: this.#mortal(this.gitlab.port(), alive, asleep), agents: this.#mortal(this.agents(), alive, asleep),
       inventory: { read: async () => ({ nodes: [...this.hosts.keys()].map((node) => ({ node, address: `${node}:7443`, storages: [node], zone: 'a' })), excluded: [] }) },
-      clock: { now: () => clock.now(), monotonic: () => clock.monotonic(), after: (ms, call) => clock.after(ms, () => { if (alive()) call() }) },
+      clock: { now: () => clock.now(), monotonic: () => clock.monotonic(), after: (ms, call) => {
+        let cancel = (): void => undefined
+        const fire = (): void => { if (asleep()) cancel = clock.after(1000, fire); else if (alive()) call() }
+        cancel = clock.after(ms, fire)
+        return () => { cancel() }
+      } },
       lease: { holder, address: `${holder}:1`, ttlMs: 30_000 }, byHand: { gitlab: 'https://gitlab.test', assigner: { url: 'https://ops.test', project: 'a/b', schedule: 7 } },
       writeBreakGlass: async (text) => { this.breakGlass = text }, checkOwnCertificate: async () => [], dependsOn: [], landsWithinMs: 20_000,
       log: (level, text) => { if (level === 'error') this.troubles.push(text) }
@@ -119,7 +171,33 @@ export class World {
     return this.store.rows.filter(({ stream }) => stream === this.plan.hash).map(({ recorded }) => recorded as Recorded<Event>)
   }
 
-  has(type: Event['type']): boolean { return this.events().some(({ event }) => event.type === type) }
+  has(type: Event['type']): boolean { return this.store.rows.some(({ stream, recorded }) => stream === this.plan.hash && (recorded as Recorded<Event>).event.type === type) }
+
+  /** What a person tells the window. */
+  async say(said: DistributedOmit<Command, 'by' | 'reason'>): Promise<void> {
+    await this.settle(this.coordinator.command({ by: 'ada', reason: 'because', ...said } as Command))
+  }
+
+  node(index: number): NodeState {
+    return nodeOf(this.state(), [...this.hosts.keys()][index] ?? '')
+  }
+
+  /** The state by the journal, folded on from where it was folded last. */
+  state(): State {
+    if (this.#folded?.stored !== this.plan) this.#folded = emptyState(this.plan)
+    for (const row of this.#rowsAfter(this.#folded.seq)) this.#folded = apply(this.#folded, row)
+    return this.#folded
+  }
+
+  #folded: State | null = null
+
+  #rowsAfter(seq: number): Recorded<Event>[] {
+    const rows = this.store.rows.slice(seq)
+    return rows.filter(({ stream }) => stream === this.plan.hash).map(({ recorded }) => recorded as Recorded<Event>)
+  }
+
+  /** The node's phase, by the journal. */
+  phase(index: number): NodePhase { return this.node(index).phase }
 
   async view(): Promise<WindowView> {
     const view = await this.settle(this.coordinator.view())
@@ -132,7 +210,9 @@ export class World {
     let settled = false
     const mark = (): void => { settled = true }
     promise.then(mark, mark)
-    if (!await this.clock.runUntil(() => settled, 10 * minutes)) throw new Error('the promise did not settle in virtual time')
+    const generation = this.#generation
+    if (!await this.clock.runUntil(() => settled || this.#generation !== generation, 10 * minutes)) throw new Error('the promise did not settle in virtual time')
+    if (!settled) throw new Killed('the coordinator was killed')
     return promise
   }
 
@@ -140,9 +220,8 @@ export class World {
   async until(condition: () => boolean, limitMs = 600 * minutes): Promise<void> {
     const deadline = this.clock.now() + limitMs
     while (this.clock.now() < deadline) {
-      const generation = this.#generation
-      const reached = await this.clock.runUntil(() => condition() || this.#generation !== generation, deadline - this.clock.now())
-      if (this.#generation !== generation) await this.boot()
+      const reached = await this.clock.runUntil(() => condition() || this.#generation !== this.#booted, deadline - this.clock.now())
+      if (this.#generation !== this.#booted) await this.boot().catch((error: unknown) => { if (!(error instanceof Killed)) throw error })
       else if (reached) return
       else break
     }
@@ -172,8 +251,12 @@ export class World {
     await this.coordinator.ready({ node, orderId, bootId, status: 'healthy' }).catch(() => undefined)
   }
 
-  /** Calls of a dead process never return. */
-  #mortal<T extends object>(port: T, alive: () => boolean): T {
+  /** Calls of a dead process never return; answers reach a sleeping one when it wakes. */
+  #mortal<T extends object>(port: T, alive: () => boolean, asleep: () => boolean): T {
+    const reaches = async (): Promise<void> => {
+      while (asleep()) await this.clock.sleep(1000)
+      if (!alive()) await new Promise(() => undefined)
+    }
     return new Proxy(port, {
       get: (target, key) => {
         const value: unknown = Reflect.get(target, key)
@@ -181,8 +264,9 @@ export class World {
         return (...args: unknown[]): unknown => {
           if (!alive()) return new Promise(() => undefined)
           const result: unknown = Reflect.apply(value, target, args)
-          return result instanceof Promise ? result.then((answer: unknown) => alive() ? answer : new Promise(() => undefined),
-            (error: unknown) => { if (alive()) throw error; return new Promise(() => undefined) }) : result
+          return result instanceof Promise
+            ? result.then(async (answer: unknown) => { await reaches(); return answer }, async (error: unknown) => { await reaches(); throw error })
+            : result
         }
       }
     })

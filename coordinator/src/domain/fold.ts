@@ -4,7 +4,7 @@ import type { StoredPlan } from './plan.ts'
 import { type NodePhase, type NodeState, type State, type StepState, type WindowState, nodeOf } from './state.ts'
 
 const noWindow: WindowState = {
-  number: 0, phase: 'none', by: '', openedAt: 0, closesAt: 0, halt: null, pause: null, abort: null, failureBudget: 0,
+  number: 0, phase: 'none', by: '', openedAt: 0, closesAt: 0, halt: null, pause: null, abort: null, resumedAt: 0, failureBudget: 0,
   weightsAtOpening: {}, assignerAtOpening: null, audit: null, closedAt: null
 }
 
@@ -51,7 +51,7 @@ function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): S
     case 'window-rolling': return window({ phase: 'rolling' })
     case 'window-halted': return window({ halt: { reasons: event.reasons, at } })
     case 'window-paused': return window({ pause: { by: event.by, reasons: event.reasons, at } })
-    case 'window-resumed': return window({ halt: null, pause: null, failureBudget: event.failureBudget })
+    case 'window-resumed': return window({ halt: null, pause: null, resumedAt: at, failureBudget: event.failureBudget })
     case 'window-aborted': return window({ phase: 'closing', abort: { by: event.by, reason: event.reason, at } })
     case 'window-closing': return window({ phase: 'closing' })
     case 'window-settling': return window({ phase: 'settling' })
@@ -130,5 +130,7 @@ function withStep(state: State, node: string | null, step: StepName, seq: number
   const name = step as NodeStepName
   const after = change(before.steps[name])
   const upgraded = before.upgraded || (name === 'upgrade' && after.status === 'done' && (after.facts.changes ?? 0) > 0)
-  return { ...state, nodes: new Map(state.nodes).set(node, { ...before, upgraded, steps: { ...before.steps, [name]: after }, version: seq }) }
+  // An answer that came late is the truth all the same; a node that is down is cleared by health alone.
+  const overdue = before.overdue && (after.status === 'intended' || before.phase === 'down')
+  return { ...state, nodes: new Map(state.nodes).set(node, { ...before, upgraded, overdue, steps: { ...before.steps, [name]: after }, version: seq }) }
 }

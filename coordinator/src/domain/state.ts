@@ -83,6 +83,8 @@ export interface WindowState {
   readonly halt: { readonly reasons: readonly Reason[], readonly at: number } | null
   readonly pause: { readonly by: string, readonly reasons: readonly Reason[], readonly at: number } | null
   readonly abort: { readonly by: string, readonly reason: string, readonly at: number } | null
+  /** Last resumed by a person; 0 = never. What was observed before does not pause the window again. */
+  readonly resumedAt: number
   readonly failureBudget: number
   readonly weightsAtOpening: Readonly<Record<string, number>>
   readonly assignerAtOpening: boolean | null

@@ -101,7 +101,7 @@ export async function finalCheck(hands: Hands, { node: name }: Of<'final-check'>
   ])
   if ('code' in gitlab) hands.observe({ gitlabFault: { reason: gitlab, at: hands.clock.now() } })
   const check = judgeFinalCheck(viewOf(hands, node), at, gitlab, host)
-  hands.observe({ finalChecks: put(hands.observed().finalChecks, name, check), agentFaults: 'code' in host ? hands.observed().agentFaults : drop(hands.observed().agentFaults, name) })
+  hands.observe({ finalChecks: put(hands.observed().finalChecks, name, check), agentFaults: 'code' in host ? put(hands.observed().agentFaults, name, { reason: host, at: hands.clock.now() }) : drop(hands.observed().agentFaults, name) })
 }
 
 /** Ask idle nodes whether anybody can be reached at all. */

@@ -31,6 +31,9 @@ export interface Decision {
 /** GitLab is read this often while nodes roll, so that a foreign writer is noticed. */
 const gitlabEveryMs = gitlabFreshMs / 4
 
+/** A prepared node whose agent did not answer is not tried again sooner. */
+const silentMs = 5000
+
 /** What a freeze stops. Looking goes on, and taking back a reboot is always allowed. */
 const mutating: ReadonlySet<Effect['kind']> = new Set(['order', 'write-weights', 'set-schedule', 'cancel-pipeline'])
 
@@ -90,7 +93,7 @@ class Planning {
     }
     if (this.#state.window.phase === 'rolling' && this.#observed.gitlab !== null) {
       const awake = gitlabGates(this.#state, this.#observed.gitlab).filter(({ code }) => code === 'ASSIGNER_ACTIVE')
-      if (awake.length > 0 && this.#observed.gitlab.at >= (this.#state.windowSteps['drain-pipelines']?.endedAt ?? Infinity)) this.#halt(awake)
+      if (awake.length > 0 && this.#observed.gitlab.at >= Math.max(this.#state.windowSteps['drain-pipelines']?.endedAt ?? Infinity, this.#state.window.resumedAt)) this.#halt(awake)
     }
   }
 
@@ -166,6 +169,11 @@ class Planning {
   #prepare(view: View): void {
     const { self } = view
     const { window } = this.#state
+    const overdue = stepOverdue(view)
+    if (overdue !== null) {
+      this.#take(overdue, self)
+      return
+    }
     const late = tooLateToGoDown(this.#state, this.#now)
     const over = window.phase === 'closing' || window.phase === 'settling' || (late !== null && self.phase === 'prepared')
     if (over) {
@@ -190,6 +198,11 @@ class Planning {
   }
 
   #goDown({ self, node }: View): void {
+    const silent = this.#observed.agentFaults.get(self.node)
+    if (silent !== undefined && this.#now - silent.at < silentMs) {
+      this.#take(wait([silent.reason], silent.at + silentMs), self)
+      return
+    }
     const proven = !this.#state.stored.plan.policy.canaryFirst || platformProven(this.#state, node.platform)
     const othersDown = [...this.#state.nodes.values()].some((each) => each.holdsSlot && this.#platformOf(each) === node.platform)
     if (this.#gates.length > 0) this.#why.set(self.node, this.#gates)

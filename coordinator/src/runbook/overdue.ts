@@ -1,37 +1,73 @@
-// A node that is not back in time escalates and concludes nothing: it keeps its slot and is looked at for as long as it
-// takes. Before it is blamed, idle nodes are asked: if nobody answers, it is the coordinator that is cut off.
+// Something that takes longer than it ever should escalates and concludes nothing: the node keeps what it holds and is
+// looked at for as long as it takes. Before it is blamed, idle nodes are asked: if nobody answers, it is the coordinator
+// that is cut off.
 import { formatDuration } from '@pitstop/shared/duration'
-import { reason } from '@pitstop/shared/fault'
-import { type Next, type View, act, record, stepOf } from './step.ts'
+import { type Reason, reason } from '@pitstop/shared/fault'
+import { lastStart } from '../domain/admission.ts'
+import { startWithinMs } from './order.ts'
+import { type Next, type View, act, record, stepOf, wait } from './step.ts'
 
 const idlePhases = new Set(['waiting', 'done', 'current', 'postponed', 'pending-reboot', 'skipped'])
 const aroundFreshMs = 10_000
 
+interface Waited { readonly since: number, readonly deadlineMs: number, readonly what: string }
+
 /** Null: in time, or already known to be overdue. */
 export function stepOverdue(view: View): Next | null {
-  const { self, state, observed, now } = view
-  const intended = stepOf(self, 'reboot')
-  const since = Math.max(intended?.intendedAt ?? 0, self.recheck ? self.phaseSince : 0)
-  const { returnMs } = state.stored.plan.policy.deadlines
-  if (self.phase !== 'down' || self.overdue || since === 0 || now - since < returnMs || stepOf(self, 'soak')?.status === 'done') return null
-  const verdict = observed.looks.get(self.node)?.verdict
-  if (verdict?.status === 'healthy' && verdict.bootId !== intended?.facts.bootId) return null
-  const fault = observed.looks.get(self.node)?.fault
-  const reasons = [
-    reason('OVERDUE', `${self.node} is not healthy ${formatDuration(now - since)} after its reboot was ordered (deadline ${formatDuration(returnMs)})`),
-    ...(fault === undefined || fault === null ? verdict?.reasons ?? [] : [fault])
-  ]
-  if (fault !== undefined && fault !== null) {
-    const idle = state.stored.plan.nodes.map(({ node }) => node).filter((node) => idlePhases.has(state.nodes.get(node)?.phase ?? '')).slice(0, 3)
-    if (idle.length > 0) {
-      const { around } = observed
-      if (around === null || now - around.at > aroundFreshMs) return observed.inFlight.has('look-around') ? null : act({ kind: 'look-around', nodes: idle })
-      if (around.reached === 0) {
-        return state.window.pause === null && state.window.phase === 'rolling'
-          ? record({ type: 'window-paused', by: 'pitstop', reasons: [reason('BLIND', `${self.node} and ${around.tried} idle nodes cannot be reached: the coordinator is cut off; nobody is blamed`)] })
-          : null
-      }
-    }
+  const { self, now } = view
+  const waited = self.overdue ? null : whatIsWaitedFor(view)
+  if (waited === null || now - waited.since < waited.deadlineMs) return null
+  const fault = silence(view)
+  const verdict = view.observed.looks.get(self.node)?.verdict
+  const late = reason('OVERDUE', `${self.node}: ${waited.what} takes ${formatDuration(now - waited.since)} (deadline ${formatDuration(waited.deadlineMs)})`)
+  if (fault === null) return record({ type: 'node-overdue', node: self.node, reasons: [late, ...verdict?.reasons ?? []] })
+  const blind = askAround(view)
+  if (blind !== null) return blind
+  // Silence counts only when it was heard after somebody else had answered: what was lost in the dark proves nothing.
+  if (fault.at <= (view.observed.around?.at ?? 0)) return null
+  return record({ type: 'node-overdue', node: self.node, reasons: [late, fault.reason] })
+}
+
+function whatIsWaitedFor(view: View): Waited | null {
+  const { self, state, observed } = view
+  const { deadlines, watchMs } = state.stored.plan.policy
+  const { window } = state
+  for (const [step, deadlineMs] of [['stage', deadlines.stageMs], ['upgrade', deadlines.upgradeMs]] as const) {
+    const intended = stepOf(self, step)
+    if (intended?.status === 'intended') return { since: intended.intendedAt, deadlineMs: deadlineMs + startWithinMs, what: step }
   }
-  return record({ type: 'node-overdue', node: self.node, reasons })
+  switch (self.phase) {
+    case 'down': {
+      const intended = stepOf(self, 'reboot')
+      if (intended === undefined) return null
+      const look = observed.looks.get(self.node)?.verdict
+      // Healthy and soaking: the soak ends it, in either way.
+      if (look?.status === 'healthy' && look.bootId !== intended.facts.bootId) return null
+      return { since: self.recheck ? self.phaseSince : intended.intendedAt, deadlineMs: deadlines.returnMs, what: 'coming back healthy' }
+    }
+    case 'returning': return { since: (self.slotFreedAt ?? self.phaseSince) + watchMs, deadlineMs: deadlines.returnMs, what: 'the end of the watch' }
+    case 'preparing': case 'prepared':
+      return window.phase === 'rolling' || window.phase === 'opening' ? null
+        : { since: Math.max(self.phaseSince, window.abort?.at ?? lastStart(state)), deadlineMs: deadlines.returnMs, what: 'stepping back' }
+    default: return null
+  }
+}
+
+/** Why nothing is heard of the node; null when it answers. */
+function silence({ self, observed }: View): { readonly reason: Reason, readonly at: number } | null {
+  const look = observed.looks.get(self.node)
+  return look?.fault != null ? { reason: look.fault, at: look.at } : observed.agentFaults.get(self.node) ?? null
+}
+
+function askAround({ self, state, observed, now }: View): Next | null {
+  const idle = state.stored.plan.nodes.map(({ node }) => node).filter((node) => node !== self.node && idlePhases.has(state.nodes.get(node)?.phase ?? '')).slice(0, 3)
+  if (idle.length === 0) return null
+  const { around } = observed
+  if (observed.inFlight.has('look-around')) return wait([reason('HEALTH_UNKNOWN', 'idle nodes are being asked whether anybody can be reached')])
+  if (around === null || now - around.at > aroundFreshMs || around.at < state.window.resumedAt) return act({ kind: 'look-around', nodes: idle })
+  if (around.reached > 0) return null
+  const blind = reason('BLIND', `${self.node} and ${around.tried} idle nodes cannot be reached: the coordinator is cut off; nobody is blamed`)
+  return state.window.pause === null && state.window.phase === 'rolling'
+    ? record({ type: 'window-paused', by: 'pitstop', reasons: [blind] })
+    : wait([blind], around.at + aroundFreshMs + 1)
 }

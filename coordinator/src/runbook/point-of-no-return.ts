@@ -57,7 +57,8 @@ export function judgeFinalCheck(view: View, at: number, gitlab: GitLabReading | 
     ({ at, otherwise, reasons, bootId: 'bootId' in host ? host.bootId : '' })
 
   if ('code' in gitlab) return conclude('wait', [gitlab])
-  if ('code' in host) return conclude('postpone', [host])
+  // Nobody knows whose fault silence is: the node stays prepared and is tried again.
+  if ('code' in host) return conclude('wait', [host])
   const fresh: Observed = { ...observed, gitlab, gitlabFault: null }
   const late = tooLateToGoDown(state, now)
   const raised = node.storages.filter((storage) => state.stored.plan.policy.drain === 'zero-weight' && (gitlab.weights[storage] ?? 0) !== 0)

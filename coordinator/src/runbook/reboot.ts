@@ -56,7 +56,8 @@ export const reboot: NodeStep = {
       case 'failed': return answer.gitalyStoppedAt === 0
         ? [endedWithout(view, 'reboot', answer), ...stepBack(view, answer.reasons, 'postpone')]
         : [endedWithout(view, 'reboot', answer), { type: 'node-failed', node: self.node, step: 'reboot', down: true, reasons: answer.reasons }]
-      case 'absent': return absentIsProof(view, intended) ? [endedWithout(view, 'reboot', answer), ...stepBack(view, [], 'wait')] : []
+      // The slot stays taken: the final check is made again, and with it the order.
+      case 'absent': return absentIsProof(view, intended) ? [endedWithout(view, 'reboot', answer)] : []
       default: return answer.status satisfies never
     }
   }

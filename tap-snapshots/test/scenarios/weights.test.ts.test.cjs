@@ -1,0 +1,58 @@
+/* IMPORTANT
+ * This snapshot file is auto-generated, but designed for humans.
+ * It should be checked into source control and tracked carefully.
+ * Re-generate by setting TAP_SNAPSHOT=1 and running tests.
+ * Make sure to inspect the output below.  Do not ignore changes!
+ */
+'use strict'
+exports[`test/scenarios/weights.test.ts > TAP > the story of a small window > must match snapshot 1`] = `
+     0.0  window-opened
+     0.0  promise assigner = true
+     0.1  pause-assigner done
+     0.1  drain-pipelines done
+     0.1  window-rolling
+     0.1  node-admitted gitaly-01
+     5.1  manifest-resolved gitaly-01
+     5.1  stage done gitaly-01
+     5.1  promise weight:gitaly-01 = 100
+     5.1  zero-weight done gitaly-01
+    15.1  settle done gitaly-01
+    35.1  upgrade done gitaly-01
+    35.1  node-prepared gitaly-01
+    35.1  slot-taken gitaly-01
+    35.1  node-admitted gitaly-02
+    40.1  stage done gitaly-02
+    40.2  promise weight:gitaly-02 = 99
+    40.2  zero-weight done gitaly-02
+    50.2  settle done gitaly-02
+    66.1  reboot done gitaly-01
+    66.7  node-reported gitaly-01
+    67.1  check-service done gitaly-01
+    67.1  check-log done gitaly-01
+    70.2  upgrade done gitaly-02
+    70.2  node-prepared gitaly-02
+    76.7  soak done gitaly-01
+    76.7  node-healthy gitaly-01 after 31.5 s
+    76.7  slot-taken gitaly-02
+    76.7  paid weight:gitaly-01 by pitstop
+    76.7  restore-weight done gitaly-01
+   107.7  reboot done gitaly-02
+   108.3  node-reported gitaly-02
+   108.7  check-service done gitaly-02
+   108.7  check-log done gitaly-02
+   118.3  soak done gitaly-02
+   118.3  node-healthy gitaly-02 after 31.5 s
+   118.3  paid weight:gitaly-02 by pitstop
+   118.3  restore-weight done gitaly-02
+   136.7  watch done gitaly-01
+   136.7  node-done gitaly-01
+   178.3  watch done gitaly-02
+   178.3  node-done gitaly-02
+   178.3  window-closing
+   178.3  window-settling
+   178.3  resume-assigner done
+   178.3  paid assigner by pitstop
+   178.3  audit: everything as before
+   178.3  window-closed
+
+`

@@ -1,0 +1,163 @@
+// Opening, pausing, aborting, running out of time, taking over: what a window promises as a whole.
+import t from 'tap'
+import type { Happening } from '../world/history.ts'
+import { checkHistory } from '../world/check-history.ts'
+import { World, minutes } from '../world/world.ts'
+
+const phases = (world: World): string => [...world.hosts.keys()].map((_, index) => world.phase(index)).join(' ')
+const stops = (world: World): Happening[] => world.history.happenings.filter(({ what }) => what === 'gitaly-stopped')
+
+t.test('never late: what does not fit before closing is carried over as "waiting" or "pending reboot", and the next window does it', async (t) => {
+  const world = await World.opened({ nodes: 6, closesInMs: 7 * minutes, policy: { groupSize: 1, prepareAhead: 2 } })
+  await world.untilClosed()
+  const left = phases(world).split(' ')
+  t.ok(left.includes('done'), left.join(' '))
+  t.ok(left.includes('waiting') || left.includes('pending-reboot'), left.join(' '))
+  t.notOk(left.some((phase) => phase === 'failed' || phase === 'down' || phase === 'prepared'))
+  t.same(world.gitlab.weights, world.initialWeights)
+  t.equal(world.gitlab.scheduleActive, true)
+  t.same(checkHistory(world), [])
+  await world.clock.runUntil(() => false, 10 * minutes)
+  await t.rejects(world.openWindow(), { code: 'OUTSIDE_WINDOW' })
+})
+
+t.test('strict batches wait for the whole batch', async (t) => {
+  const world = await World.opened({ nodes: 5, policy: { strictBatches: true, canaryFirst: false } })
+  world.host(0).faults.boot = { slowMs: 2 * minutes }
+  await world.untilClosed()
+  t.equal(phases(world), 'done done done done done')
+  const served = (index: number): number => world.history.happenings.find((each) => each.what === 'gitaly-serving' && each.node === world.host(index).node)?.at ?? 0
+  const stopped = (index: number): number => world.history.happenings.find((each) => each.what === 'gitaly-stopped' && each.node === world.host(index).node)?.at ?? 0
+  t.ok(stopped(2) > served(0), 'the third waits for the slow first')
+  t.same(checkHistory(world), [])
+})
+
+t.test('paused: running nodes finish, nothing new starts; resumed: it goes on', async (t) => {
+  const world = await World.opened({ nodes: 6 })
+  await world.until(() => stops(world).length > 0)
+  await world.say({ kind: 'pause' })
+  await world.until(() => world.phase(0) === 'done')
+  await world.clock.runUntil(() => false, 20 * minutes)
+  t.ok(stops(world).length <= 2)
+  t.match((await world.view()).gates, [{ code: 'NOT_NOW', text: /paused by ada/ }])
+  await world.say({ kind: 'resume' })
+  await world.untilClosed()
+  t.same(checkHistory(world), [])
+})
+
+t.test('aborted: what is past the point of no return is finished, the rest is taken back, every promise is paid', async (t) => {
+  const world = await World.opened({ nodes: 6 })
+  await world.until(() => stops(world).length === 2)
+  await world.say({ kind: 'abort' })
+  await world.untilClosed()
+  const left = phases(world).split(' ')
+  t.equal(left.filter((phase) => phase === 'done').length, stops(world).length)
+  t.ok(stops(world).length < 4)
+  t.notOk(left.some((phase) => phase === 'down' || phase === 'prepared' || phase === 'preparing'))
+  t.same(world.gitlab.weights, world.initialWeights)
+  t.equal(world.gitlab.scheduleActive, true)
+  t.same(checkHistory(world), [])
+})
+
+t.test('aborted before the delay of a reboot is over: the reboot is taken back with the agent\'s confirmation', async (t) => {
+  const world = await World.opened({ policy: { rebootDelayMs: 2 * minutes } })
+  await world.until(() => world.events().some(({ event }) => event.type === 'step-intended' && event.step === 'reboot'))
+  await world.clock.runUntil(() => false, 5000)
+  await world.say({ kind: 'abort' })
+  await world.untilClosed()
+  t.equal(stops(world).length, 0)
+  t.equal(world.phase(0), 'pending-reboot')
+  t.same(checkHistory(world), [])
+})
+
+t.test('frozen: no effect leaves until it is unfrozen', async (t) => {
+  const world = await World.opened()
+  await world.until(() => world.phase(0) === 'preparing')
+  await world.settle(world.coordinator.freeze('bob', 'incident 4711'))
+  await world.clock.runUntil(() => false, 1000)
+  const before = world.history.happenings.filter(({ what }) => what === 'weights-written' || what === 'order-accepted').length
+  await world.clock.runUntil(() => false, 20 * minutes)
+  t.equal(world.history.happenings.filter(({ what }) => what === 'weights-written' || what === 'order-accepted').length, before)
+  t.match((await world.view()).gates, [{ code: 'FROZEN', text: /incident 4711/ }])
+  world.kill()
+  await world.boot()
+  t.match(world.coordinator.frozen, { by: 'bob' }, 'a restart does not thaw it')
+  await world.settle(world.coordinator.unfreeze('bob', 'over'))
+  await world.untilClosed()
+  t.equal(phases(world), 'done done done done')
+  t.same(checkHistory(world), [])
+})
+
+t.test('if-needed: a node on which nothing asks for a reboot is "current", and its weight is back', async (t) => {
+  const world = await World.opened({ nodes: 1, policy: { reboot: 'if-needed' } })
+  await world.untilClosed()
+  t.equal(world.phase(0), 'done', 'the upgrade asked for a reboot')
+  t.same(checkHistory(world), [])
+})
+
+t.test('at most one window is open per fleet, and the refusal names it', async (t) => {
+  const world = await World.opened()
+  await t.rejects(world.openWindow(), { code: 'WINDOW_OPEN', message: /opened by ada/ })
+  t.same(checkHistory(world), [])
+})
+
+t.test('a command upon a stale view is refused with what changed', async (t) => {
+  const world = await World.opened()
+  world.host(1).faults.boot = 'startup-error'
+  const seen = world.node(1).version
+  await world.until(() => world.has('window-halted'))
+  await t.rejects(world.say({ kind: 'retry', node: 'gitaly-02.test', seen }), { code: 'STALE_VIEW', message: /it is failed now/ })
+  await t.rejects(world.say({ kind: 'skip', node: 'gitaly-02.test' }), { code: 'NOT_NOW' })
+  await t.rejects(world.say({ kind: 'retry', node: 'nobody.test' }), { code: 'NOT_FOUND' })
+})
+
+t.test('a lost readiness report costs nothing but a second', async (t) => {
+  const world = await World.opened({ reports: false })
+  await world.untilClosed()
+  t.equal(phases(world), 'done done done done')
+  t.notOk(world.has('node-reported'))
+  t.same(checkHistory(world), [])
+})
+
+t.test('a readiness report of an earlier boot is outdated, of an unknown order only observed', async (t) => {
+  const world = await World.opened()
+  await world.until(() => world.node(0).steps.reboot !== undefined)
+  const { orderId = '', bootId = '' } = world.node(0).steps.reboot?.facts ?? {}
+  const ready = (order: string, boot: string) => world.settle(world.coordinator.ready({ node: 'gitaly-01.test', orderId: order, bootId: boot, status: 'healthy' }))
+  t.match(await ready(orderId, bootId), { result: 'outdated' })
+  t.match(await ready('', 'some-boot'), { result: 'observed' })
+  await world.untilClosed()
+  t.same(checkHistory(world), [])
+})
+
+t.test('lost requests and lost answers of agents are settled by asking', async (t) => {
+  for (const lose of ['request', 'answer'] as const) {
+    for (const phase of ['preparing', 'prepared', 'down'] as const) {
+      const world = await World.opened()
+      await world.until(() => world.phase(1) === phase)
+      world.host(1).faults.lose = lose
+      await world.untilClosed()
+      t.equal(phases(world), 'done done done done', `${lose} lost while ${phase}`)
+      t.same(checkHistory(world), [])
+    }
+  }
+})
+
+t.test('two coordinators: one acts, the other stands by and takes over with a new epoch; the sleeper that wakes does nothing', async (t) => {
+  const world = await World.opened()
+  await world.until(() => world.phase(1) === 'down')
+  const sleeper = world.coordinator
+  // SIGSTOP: its timers and answers come late, its lease runs out meanwhile.
+  let awake = false
+  world.sleepUntil(() => awake)
+  await world.boot({ keep: true })
+  t.notOk(world.coordinator.acting, 'the lease is held')
+  await world.until(() => world.coordinator.acting, 5 * minutes)
+  awake = true
+  await world.untilClosed()
+  t.notOk(sleeper.acting)
+  t.equal(phases(world), 'done done done done')
+  t.same(checkHistory(world), [])
+  const epochs = new Set(world.events().map(({ epoch }) => epoch))
+  t.equal(epochs.size, 2)
+})
