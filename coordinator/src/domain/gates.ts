@@ -35,7 +35,8 @@ export function gitlabGates(state: State, reading: NonNullable<Observed['gitlab'
     for (const pipeline of reading.pipelines) reasons.push(reason('ASSIGNER_RUNNING', `pipeline ${pipeline.id} of the weight assigner is ${pipeline.status}: ${pipeline.webUrl}`))
   }
   if (policy.drain === 'zero-weight') {
-    const down = new Set(slotsTaken(state).map(({ node }) => node))
+    // A reading from before the weight was set to 0 says nothing.
+    const down = new Set(slotsTaken(state).filter(({ steps }) => (steps['zero-weight']?.endedAt ?? Infinity) < reading.at).map(({ node }) => node))
     for (const { node, storages } of nodes.filter((each) => down.has(each.node))) {
       for (const storage of storages.filter((each) => (reading.weights[each] ?? 0) > 0)) {
         reasons.push(reason('WEIGHT_CHANGED', `weight of ${storage} is ${reading.weights[storage] ?? 0} while ${node} is down: new projects would fail there`,

@@ -94,8 +94,13 @@ function labelOf({ window }: State): WindowView['label'] {
 }
 
 function nodeView(self: NodeState, soakMs: number): Omit<NodeView, 'zone' | 'storages' | 'progress' | 'reasons'> {
-  const steps = Object.entries(self.steps).map(([step, { status, intendedAt, endedAt }]) =>
-    ({ step: step as StepName, status, ms: endedAt === null ? null : endedAt - intendedAt }))
+  const recorded = Object.entries(self.steps)
+  const steps = recorded.map(([step, { status, intendedAt, endedAt }], index) => {
+    // A step that waits and looks has no intent: it began when the one before it ended.
+    const before = recorded[index - 1]?.[1].endedAt
+    const began = endedAt === intendedAt && before != null ? Math.min(before, intendedAt) : intendedAt
+    return { step: step as StepName, status, ms: endedAt === null ? null : endedAt - began }
+  })
   const under = steps.find(({ status }) => status === 'intended') ?? steps.at(-1)
   const slotMs = self.slotTakenAt === null || self.slotFreedAt === null ? null : self.slotFreedAt - self.slotTakenAt
   const lostMs = slotMs === null || self.outageMs === null ? null : slotMs - self.outageMs - soakMs
