@@ -6,6 +6,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type * as protobufjs from 'protobufjs'
 
 const root = import.meta.dirname
 const committed = join(root, 'src')
@@ -27,7 +28,7 @@ function generate(into: string): void {
     [generator, ...options, ...style, `--includeDirs=${root}`, `--outDir=${join(into, 'gen')}`, ...protoFiles],
     { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: { PATH: process.env['PATH'] } }
   )
-  const protobuf = createRequire(loader)('protobufjs') as typeof import('protobufjs')
+  const protobuf = createRequire(loader)('protobufjs') as typeof protobufjs
   const tree = new protobuf.Root()
   tree.resolvePath = (_origin, target) => join(root, target)
   tree.loadSync(protoFiles, { keepCase: true })

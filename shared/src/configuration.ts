@@ -6,6 +6,7 @@ import { isMap, isNode, isPair, LineCounter, parseDocument } from 'yaml'
 import { parseDuration } from './duration.ts'
 import { Fault, reason } from './fault.ts'
 import { isFleetName, isNodeName } from './identity.ts'
+import { redact } from './redaction.ts'
 
 /** Text such as "10s" to milliseconds. */
 export const duration = v.pipe(
@@ -21,7 +22,7 @@ export const nodeName = v.pipe(v.string(), v.check(isNodeName, 'must be a lower-
 export const hostPort = v.pipe(v.string(), v.regex(/^(?:\[[0-9a-f:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'must be host:port'))
 
 const shown = (value: unknown): string => {
-  const text = JSON.stringify(value) ?? 'nothing'
+  const text = redact(JSON.stringify(value) ?? 'nothing')
   return text.length > 60 ? `${text.slice(0, 57)}...` : text
 }
 
@@ -34,23 +35,30 @@ export function readConfiguration<S extends v.GenericSchema>(file: string, text:
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
   const problems: { offset: number, text: string }[] = document.errors.map((error) => ({ offset: error.pos[0], text: error.message }))
-  let settings: v.InferOutput<S> | undefined
+  const value = problems.length === 0 ? plainValue(document, problems) : undefined
   if (problems.length === 0) {
-    const parsed = v.safeParse(schema, document.toJS({ maxAliasCount: 100 }) ?? {})
-    if (parsed.success) settings = parsed.output
-    else {
-      for (const issue of parsed.issues) {
-        const keys = (issue.path ?? []).map((item) => item.key)
-        problems.push({ offset: offsetOf(document, keys), text: explain(issue, keys) })
-      }
+    const parsed = v.safeParse(schema, value ?? {})
+    if (parsed.success) return parsed.output
+    for (const issue of parsed.issues) {
+      const keys = (issue.path ?? []).map((item) => item.key)
+      problems.push({ offset: offsetOf(document, keys), text: explain(issue, keys) })
     }
   }
-  if (problems.length === 0) return settings as v.InferOutput<S>
   const reasons = problems.sort((a, b) => a.offset - b.offset).map((problem) => {
     const { line, col } = lines.linePos(problem.offset)
     return reason('INVALID_CONFIGURATION', `${file}:${line || 1}:${col || 1}: ${problem.text}`)
   })
   throw new Fault('INVALID_CONFIGURATION', reasons.map(({ text: each }) => each).join('\n'), { reasons })
+}
+
+/** Aliases are resolved here; one that leads nowhere, or too many of them, is a problem like any other. */
+function plainValue(document: ReturnType<typeof parseDocument>, problems: { offset: number, text: string }[]): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 })
+  } catch (error) {
+    problems.push({ offset: 0, text: error instanceof Error ? error.message : String(error) })
+    return undefined
+  }
 }
 
 function explain(issue: v.BaseIssue<unknown>, keys: readonly unknown[]): string {

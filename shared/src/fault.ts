@@ -42,7 +42,7 @@ export const asFault = (thrown: unknown): Fault =>
 export function chain(error: unknown): string {
   const texts: string[] = []
   for (let at: unknown = error; at !== undefined && at !== null && texts.length < 8; at = at instanceof Error ? at.cause : undefined) {
-    const text = at instanceof Error ? at.message : String(at)
+    const text = at instanceof Error ? at.message : typeof at === 'string' ? at : JSON.stringify(at)
     if (text !== '' && !texts.some((seen) => seen.includes(text))) texts.push(text)
   }
   return texts.join(': ')

@@ -22,7 +22,7 @@ const haltAndRetry: Path = async (world) => {
 }
 
 for (const [name, path, boots] of [['the happy path', happy, 4], ['a halt and a retry', haltAndRetry, 5]] as const) {
-  t.test(`${name}, killed at every journal write`, async (t) => {
+  void t.test(`${name}, killed at every journal write`, async (t) => {
     const whole = new World()
     await path(whole)
     t.same(checkHistory(whole), [])

@@ -6,7 +6,7 @@ import { World, minutes } from '../world/world.ts'
 
 const phases = (world: World): string => [...world.hosts.keys()].map((_, index) => world.phase(index)).join(' ')
 
-t.test('a start-up error halts the window; the node keeps its slot and its weight 0; a retry that ends healthy lets the rest go', async (t) => {
+void t.test('a start-up error halts the window; the node keeps its slot and its weight 0; a retry that ends healthy lets the rest go', async (t) => {
   const world = await World.opened()
   world.host(1).faults.boot = 'startup-error'
   await world.until(() => world.has('window-halted'))
@@ -27,7 +27,7 @@ t.test('a start-up error halts the window; the node keeps its slot and its weigh
   t.same(checkHistory(world), [])
 })
 
-t.test('judging again after a person mended the host needs no second reboot', async (t) => {
+void t.test('judging again after a person mended the host needs no second reboot', async (t) => {
   const world = await World.opened()
   world.host(1).faults.boot = 'startup-error'
   await world.until(() => world.phase(1) === 'failed')
@@ -39,7 +39,7 @@ t.test('judging again after a person mended the host needs no second reboot', as
   t.same(checkHistory(world), [])
 })
 
-t.test('a host that never comes back is overdue, not concluded: slot and weight stay, idle nodes are not touched', async (t) => {
+void t.test('a host that never comes back is overdue, not concluded: slot and weight stay, idle nodes are not touched', async (t) => {
   const world = await World.opened()
   world.host(1).faults.boot = 'never'
   await world.until(() => world.has('window-halted'))
@@ -48,7 +48,7 @@ t.test('a host that never comes back is overdue, not concluded: slot and weight 
   t.equal(world.node(1).holdsSlot, true)
   t.equal(world.gitlab.weights['gitaly-02.test'], 0)
   t.match((await world.view()).halt?.reasons, [{ code: 'BUDGET_SPENT' }, { code: 'OVERDUE' }])
-  t.test('the late truth corrects it', async (t) => {
+  await t.test('the late truth corrects it', async (t) => {
     world.host(1).faults = {}
     world.host(1).powerOn([...world.host(1).orders.keys()].find((id) => id.startsWith('reboot')) ?? null)
     await world.until(() => world.phase(1) === 'done')
@@ -60,7 +60,7 @@ t.test('a host that never comes back is overdue, not concluded: slot and weight 
   })
 })
 
-t.test('a written-off node frees its slot, keeps the budget spent and names who took over the weight', async (t) => {
+void t.test('a written-off node frees its slot, keeps the budget spent and names who took over the weight', async (t) => {
   const world = await World.opened()
   world.host(1).faults.boot = 'never'
   await world.until(() => world.has('window-halted'))
@@ -75,7 +75,7 @@ t.test('a written-off node frees its slot, keeps the budget spent and names who 
   t.same(checkHistory(world), [])
 })
 
-t.test('a failed upgrade is failed: weight 0, no slot, no reboot', async (t) => {
+void t.test('a failed upgrade is failed: weight 0, no slot, no reboot', async (t) => {
   const world = await World.opened()
   world.host(1).faults.upgrade = 'fails'
   await world.until(() => world.has('window-halted'))
@@ -89,7 +89,7 @@ t.test('a failed upgrade is failed: weight 0, no slot, no reboot', async (t) => 
   t.same(checkHistory(world), [])
 })
 
-t.test('a Gitaly that restarts under apt takes a slot and counts as failed', async (t) => {
+void t.test('a Gitaly that restarts under apt takes a slot and counts as failed', async (t) => {
   const world = await World.opened()
   world.host(1).faults.upgrade = 'restarts-gitaly'
   await world.until(() => world.has('window-halted'))
@@ -97,7 +97,7 @@ t.test('a Gitaly that restarts under apt takes a slot and counts as failed', asy
   t.match(world.node(1).reasons[0], { code: 'SERVICE_UNHEALTHY' })
 })
 
-t.test('a veto postpones the node, restores its weight and does not count as failed', async (t) => {
+void t.test('a veto postpones the node, restores its weight and does not count as failed', async (t) => {
   const world = await World.opened()
   world.host(1).faults.vetoes = [reason('DPKG_BROKEN', 'dpkg is half-way')]
   await world.untilClosed()
@@ -107,7 +107,7 @@ t.test('a veto postpones the node, restores its weight and does not count as fai
   t.same(checkHistory(world), [])
 })
 
-t.test('a veto after the upgrade leaves "pending reboot", never "done"', async (t) => {
+void t.test('a veto after the upgrade leaves "pending reboot", never "done"', async (t) => {
   const world = await World.opened()
   await world.until(() => world.phase(1) === 'prepared')
   world.host(1).faults.vetoes = [reason('HOST_DISABLED', '/etc/pitstop/disabled exists')]
@@ -117,7 +117,7 @@ t.test('a veto after the upgrade leaves "pending reboot", never "done"', async (
   t.same(checkHistory(world), [])
 })
 
-t.test('a relapse during the watch halts before more nodes follow', async (t) => {
+void t.test('a relapse during the watch halts before more nodes follow', async (t) => {
   const world = await World.opened({ nodes: 6 })
   world.host(0).faults.relapseAfterMs = 40_000
   await world.until(() => world.has('window-halted'))
@@ -126,7 +126,7 @@ t.test('a relapse during the watch halts before more nodes follow', async (t) =>
   t.match(world.node(0).reasons, [{ code: 'RELAPSED' }, { code: 'STARTUP_ERROR' }])
 })
 
-t.test('a second boot after ours is unhealthy', async (t) => {
+void t.test('a second boot after ours is unhealthy', async (t) => {
   const world = await World.opened()
   world.host(1).faults.boot = 'again'
   await world.until(() => world.has('window-halted'))
@@ -134,7 +134,7 @@ t.test('a second boot after ours is unhealthy', async (t) => {
   t.equal(world.node(1).holdsSlot, true)
 })
 
-t.test('when idle nodes are unreachable too, the coordinator is blind: it pauses and blames nobody', async (t) => {
+void t.test('when idle nodes are unreachable too, the coordinator is blind: it pauses and blames nobody', async (t) => {
   const world = await World.opened({ nodes: 6 })
   await world.until(() => world.phase(0) === 'down')
   for (const host of world.hosts.values()) host.faults.unreachable = true
@@ -148,7 +148,7 @@ t.test('when idle nodes are unreachable too, the coordinator is blind: it pauses
   t.same(checkHistory(world), [])
 })
 
-t.test('two nodes that fail together both keep their slots; the weights of the others are untouched', async (t) => {
+void t.test('two nodes that fail together both keep their slots; the weights of the others are untouched', async (t) => {
   const world = await World.opened({ nodes: 5 })
   world.host(1).faults.boot = 'never'
   world.host(2).faults.boot = 'startup-error'

@@ -7,7 +7,7 @@ import { World, minutes } from '../world/world.ts'
 const allDone = (world: World): boolean => [...world.hosts.keys()].every((_, index) => world.phase(index) === 'done')
 
 for (const [name, goes] of [['lost before it landed', 'lost-before'], ['landed, its answer lost', 'lost-after'], ['lands after its time-out', { landsAfterMs: 15_000 }]] as const) {
-  t.test(`a weight write that ${name} stays in doubt until it can no longer land, then the world is read`, async (t) => {
+  void t.test(`a weight write that ${name} stays in doubt until it can no longer land, then the world is read`, async (t) => {
     const world = await World.opened()
     world.gitlab.faults.writeGoes = (count) => count === 2 || count === 5 ? goes : 'well'
     await world.untilClosed()
@@ -19,7 +19,7 @@ for (const [name, goes] of [['lost before it landed', 'lost-before'], ['landed, 
   })
 }
 
-t.test('a refused write is an outcome: tried again after the wait that GitLab asks for', async (t) => {
+void t.test('a refused write is an outcome: tried again after the wait that GitLab asks for', async (t) => {
   const world = await World.opened()
   world.gitlab.faults.writeGoes = (count) => count === 1 || count === 4 ? 'refused' : 'well'
   await world.untilClosed()
@@ -27,7 +27,7 @@ t.test('a refused write is an outcome: tried again after the wait that GitLab as
   t.same(checkHistory(world), [])
 })
 
-t.test('GitLab unreadable: nothing new starts, the reason is told, and it goes on by itself', async (t) => {
+void t.test('GitLab unreadable: nothing new starts, the reason is told, and it goes on by itself', async (t) => {
   const world = await World.opened()
   await world.until(() => world.phase(0) === 'prepared' || world.phase(0) === 'down')
   world.gitlab.faults.readGoes = () => 'error'
@@ -39,7 +39,7 @@ t.test('GitLab unreadable: nothing new starts, the reason is told, and it goes o
   t.same(checkHistory(world), [])
 })
 
-t.test('a weight raised on a prepared node is theirs: superseded, halted, and drained anew after a person resumes', async (t) => {
+void t.test('a weight raised on a prepared node is theirs: superseded, halted, and drained anew after a person resumes', async (t) => {
   const world = await World.opened()
   await world.until(() => world.phase(1) === 'prepared')
   world.gitlab.writeAs('bob', { 'gitaly-02.test': 42 })
@@ -53,9 +53,9 @@ t.test('a weight raised on a prepared node is theirs: superseded, halted, and dr
   t.same(checkHistory(world), [])
 })
 
-t.test('a weight raised on a node that is down closes all gates and asks a person', async (t) => {
+void t.test('a weight raised on a node that is down closes all gates and asks a person', async (t) => {
   const world = await World.opened({ nodes: 6 })
-  await world.until(() => world.phase(0) === 'down' && world.host(0).up === false)
+  await world.until(() => world.phase(0) === 'down' && !world.host(0).up)
   world.host(0).faults.boot = { slowMs: 3 * minutes }
   world.gitlab.writeAs('the assigner', { 'gitaly-01.test': 80 })
   await world.until(() => world.has('window-halted'))
@@ -66,7 +66,7 @@ t.test('a weight raised on a node that is down closes all gates and asks a perso
   t.equal(world.gitlab.weights['gitaly-01.test'], 80)
 })
 
-t.test('an assigner enabled by hand in mid-window halts it', async (t) => {
+void t.test('an assigner enabled by hand in mid-window halts it', async (t) => {
   const world = await World.opened()
   await world.until(() => world.phase(0) === 'down')
   world.gitlab.setScheduleAs('bob', true)
@@ -81,7 +81,7 @@ t.test('an assigner enabled by hand in mid-window halts it', async (t) => {
   t.equal(world.gitlab.scheduleActive, true)
 })
 
-t.test('a live pipeline of the assigner is waited for, or cancelled when the plan says so', async (t) => {
+void t.test('a live pipeline of the assigner is waited for, or cancelled when the plan says so', async (t) => {
   const pipeline = { id: 9, status: 'running', source: 'schedule', webUrl: 'https://ops.test/9' }
   const waits = new World()
   await waits.boot()
@@ -104,7 +104,7 @@ t.test('a live pipeline of the assigner is waited for, or cancelled when the pla
   t.ok(allDone(cancels))
 })
 
-t.test('the floor is never crossed: with few storages nodes go one after the other', async (t) => {
+void t.test('the floor is never crossed: with few storages nodes go one after the other', async (t) => {
   const world = await World.opened({ nodes: 4, policy: { activeStorageFloor: 4, groupSize: 1, prepareAhead: 3 } })
   await world.untilClosed()
   t.ok(allDone(world))
@@ -113,14 +113,14 @@ t.test('the floor is never crossed: with few storages nodes go one after the oth
   t.same(checkHistory(world), [])
 })
 
-t.test('a plan that could not keep the floor does not open', async (t) => {
+void t.test('a plan that could not keep the floor does not open', async (t) => {
   const world = new World({ policy: { activeStorageFloor: 5 } })
   await world.boot()
   await world.makePlan()
   await t.rejects(world.openWindow(), { code: 'PREFLIGHT_FAILED', reasons: [{ code: 'WEIGHT_FLOOR' }] })
 })
 
-t.test('no drain: weights are not touched', async (t) => {
+void t.test('no drain: weights are not touched', async (t) => {
   const world = await World.opened({ policy: { drain: 'none' } })
   await world.untilClosed()
   t.ok(allDone(world))
@@ -128,7 +128,7 @@ t.test('no drain: weights are not touched', async (t) => {
   t.same(checkHistory(world), [])
 })
 
-t.test('an inactive assigner is refused unless it is intended, and then stays inactive', async (t) => {
+void t.test('an inactive assigner is refused unless it is intended, and then stays inactive', async (t) => {
   const world = new World()
   world.gitlab.scheduleActive = false
   await world.boot()
@@ -145,7 +145,7 @@ t.test('an inactive assigner is refused unless it is intended, and then stays in
   t.same(checkHistory(intended), [])
 })
 
-t.test('the story of a small window', async (t) => {
+void t.test('the story of a small window', async (t) => {
   const world = await World.opened({ nodes: 2, policy: { groupSize: 1, prepareAhead: 1 } })
   await world.untilClosed()
   t.matchSnapshot(story(world.events(), world.start))

@@ -7,7 +7,7 @@ import { World, minutes } from '../world/world.ts'
 const phases = (world: World): string => [...world.hosts.keys()].map((_, index) => world.phase(index)).join(' ')
 const stops = (world: World): Happening[] => world.history.happenings.filter(({ what }) => what === 'gitaly-stopped')
 
-t.test('never late: what does not fit before closing is carried over as "waiting" or "pending reboot", and the next window does it', async (t) => {
+void t.test('never late: what does not fit before closing is carried over as "waiting" or "pending reboot", and the next window does it', async (t) => {
   const world = await World.opened({ nodes: 6, closesInMs: 7 * minutes, policy: { groupSize: 1, prepareAhead: 2 } })
   await world.untilClosed()
   const left = phases(world).split(' ')
@@ -21,7 +21,7 @@ t.test('never late: what does not fit before closing is carried over as "waiting
   await t.rejects(world.openWindow(), { code: 'OUTSIDE_WINDOW' })
 })
 
-t.test('strict batches wait for the whole batch', async (t) => {
+void t.test('strict batches wait for the whole batch', async (t) => {
   const world = await World.opened({ nodes: 5, policy: { strictBatches: true, canaryFirst: false } })
   world.host(0).faults.boot = { slowMs: 2 * minutes }
   await world.untilClosed()
@@ -32,7 +32,7 @@ t.test('strict batches wait for the whole batch', async (t) => {
   t.same(checkHistory(world), [])
 })
 
-t.test('paused: running nodes finish, nothing new starts; resumed: it goes on', async (t) => {
+void t.test('paused: running nodes finish, nothing new starts; resumed: it goes on', async (t) => {
   const world = await World.opened({ nodes: 6 })
   await world.until(() => stops(world).length > 0)
   await world.say({ kind: 'pause' })
@@ -45,7 +45,7 @@ t.test('paused: running nodes finish, nothing new starts; resumed: it goes on', 
   t.same(checkHistory(world), [])
 })
 
-t.test('aborted: what is past the point of no return is finished, the rest is taken back, every promise is paid', async (t) => {
+void t.test('aborted: what is past the point of no return is finished, the rest is taken back, every promise is paid', async (t) => {
   const world = await World.opened({ nodes: 6 })
   await world.until(() => stops(world).length === 2)
   await world.say({ kind: 'abort' })
@@ -59,7 +59,7 @@ t.test('aborted: what is past the point of no return is finished, the rest is ta
   t.same(checkHistory(world), [])
 })
 
-t.test('aborted before the delay of a reboot is over: the reboot is taken back with the agent\'s confirmation', async (t) => {
+void t.test('aborted before the delay of a reboot is over: the reboot is taken back with the agent\'s confirmation', async (t) => {
   const world = await World.opened({ policy: { rebootDelayMs: 2 * minutes } })
   await world.until(() => world.events().some(({ event }) => event.type === 'step-intended' && event.step === 'reboot'))
   await world.clock.runUntil(() => false, 5000)
@@ -70,7 +70,7 @@ t.test('aborted before the delay of a reboot is over: the reboot is taken back w
   t.same(checkHistory(world), [])
 })
 
-t.test('frozen: no effect leaves until it is unfrozen', async (t) => {
+void t.test('frozen: no effect leaves until it is unfrozen', async (t) => {
   const world = await World.opened()
   await world.until(() => world.phase(0) === 'preparing')
   await world.settle(world.coordinator.freeze('bob', 'incident 4711'))
@@ -88,20 +88,20 @@ t.test('frozen: no effect leaves until it is unfrozen', async (t) => {
   t.same(checkHistory(world), [])
 })
 
-t.test('if-needed: a node on which nothing asks for a reboot is "current", and its weight is back', async (t) => {
+void t.test('if-needed: a node on which nothing asks for a reboot is "current", and its weight is back', async (t) => {
   const world = await World.opened({ nodes: 1, policy: { reboot: 'if-needed' } })
   await world.untilClosed()
   t.equal(world.phase(0), 'done', 'the upgrade asked for a reboot')
   t.same(checkHistory(world), [])
 })
 
-t.test('at most one window is open per fleet, and the refusal names it', async (t) => {
+void t.test('at most one window is open per fleet, and the refusal names it', async (t) => {
   const world = await World.opened()
   await t.rejects(world.openWindow(), { code: 'WINDOW_OPEN', message: /opened by ada/ })
   t.same(checkHistory(world), [])
 })
 
-t.test('a command upon a stale view is refused with what changed', async (t) => {
+void t.test('a command upon a stale view is refused with what changed', async (t) => {
   const world = await World.opened()
   world.host(1).faults.boot = 'startup-error'
   const seen = world.node(1).version
@@ -111,7 +111,7 @@ t.test('a command upon a stale view is refused with what changed', async (t) => 
   await t.rejects(world.say({ kind: 'retry', node: 'nobody.test' }), { code: 'NOT_FOUND' })
 })
 
-t.test('a lost readiness report costs nothing but a second', async (t) => {
+void t.test('a lost readiness report costs nothing but a second', async (t) => {
   const world = await World.opened({ reports: false })
   await world.untilClosed()
   t.equal(phases(world), 'done done done done')
@@ -119,7 +119,7 @@ t.test('a lost readiness report costs nothing but a second', async (t) => {
   t.same(checkHistory(world), [])
 })
 
-t.test('a readiness report of an earlier boot is outdated, of an unknown order only observed', async (t) => {
+void t.test('a readiness report of an earlier boot is outdated, of an unknown order only observed', async (t) => {
   const world = await World.opened()
   await world.until(() => world.node(0).steps.reboot !== undefined)
   const { orderId = '', bootId = '' } = world.node(0).steps.reboot?.facts ?? {}
@@ -130,7 +130,7 @@ t.test('a readiness report of an earlier boot is outdated, of an unknown order o
   t.same(checkHistory(world), [])
 })
 
-t.test('lost requests and lost answers of agents are settled by asking', async (t) => {
+void t.test('lost requests and lost answers of agents are settled by asking', async (t) => {
   for (const lose of ['request', 'answer'] as const) {
     for (const phase of ['preparing', 'prepared', 'down'] as const) {
       const world = await World.opened()
@@ -143,7 +143,7 @@ t.test('lost requests and lost answers of agents are settled by asking', async (
   }
 })
 
-t.test('two coordinators: one acts, the other stands by and takes over with a new epoch; the sleeper that wakes does nothing', async (t) => {
+void t.test('two coordinators: one acts, the other stands by and takes over with a new epoch; the sleeper that wakes does nothing', async (t) => {
   const world = await World.opened()
   await world.until(() => world.phase(1) === 'down')
   const sleeper = world.coordinator

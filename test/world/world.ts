@@ -175,7 +175,7 @@ export class World {
 
   /** What a person tells the window. */
   async say(said: DistributedOmit<Command, 'by' | 'reason'>): Promise<void> {
-    await this.settle(this.coordinator.command({ by: 'ada', reason: 'because', ...said } as Command))
+    await this.settle(this.coordinator.command({ by: 'ada', reason: 'because', ...said }))
   }
 
   node(index: number): NodeState {

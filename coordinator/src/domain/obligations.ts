@@ -41,8 +41,10 @@ export function payByHand({ gitlab, assigner }: ByHand, obligation: Obligation):
   const settings = `${gitlab}/api/v4/application/settings`
   // The whole hash goes back: GitLab sets every storage that is left out to 0.
   const filter = `{repository_storages_weighted: (.repository_storages_weighted + {${JSON.stringify(obligation.subject)}: ${Number(obligation.previous)}})}`
-  return `curl -sf ${header} ${settings} | jq '${filter}' | curl -sf -X PUT ${header} -H 'Content-Type: application/json' --data @- ${settings} >/dev/null`
+  return `curl -sf ${header} ${settings} | jq ${shellQuoted(filter)} | curl -sf -X PUT ${header} -H 'Content-Type: application/json' --data @- ${settings} >/dev/null`
 }
+
+const shellQuoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
 
 /** The break-glass file: one line per unpaid obligation, readable and payable without pitstop. */
 export function breakGlass(state: State, byHand: ByHand): string {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { Fault } from '@pitstop/shared/fault'
-import { Kysely, SqliteDialect } from 'kysely'
+import { Kysely, type SqliteDatabase, SqliteDialect } from 'kysely'
 import type { Store } from '../../ports.ts'
 import { type Schema, createSchema, storeFormat } from './schema.ts'
 import { sqlStore } from './sql-store.ts'
@@ -57,8 +57,8 @@ async function prepareSchema(db: Kysely<Schema>, path: string): Promise<void> {
 }
 
 /** Kysely speaks better-sqlite3's dialect; Node's own driver differs in one word. */
-function asKyselyDatabase(database: DatabaseSync): ConstructorParameters<typeof SqliteDialect>[0] extends { database: infer D } ? Exclude<D, (...args: never) => unknown> : never {
-  const adapter = {
+function asKyselyDatabase(database: DatabaseSync): SqliteDatabase {
+  return {
     prepare(query: string) {
       const statement = database.prepare(query)
       return {
@@ -70,5 +70,4 @@ function asKyselyDatabase(database: DatabaseSync): ConstructorParameters<typeof 
     },
     close() { database.close() }
   }
-  return adapter as never
 }

@@ -70,7 +70,7 @@ export function sqlStore({ db, fleet, now, exclusive, release }: SqlStoreParts):
       const rows = await db.selectFrom('journal').selectAll().where('stream', '=', stream).where('seq', '>', afterSeq).orderBy('seq').execute()
       return rows.map((row): Recorded<E> => {
         if (row.version > eventVersion) throw new Fault('STORE_NEWER', `event ${row.seq} has format ${row.version}; this release reads up to ${eventVersion}`)
-        return { seq: row.seq, at: row.at, epoch: row.epoch, event: parseBody<E>(row) }
+        return { seq: row.seq, at: row.at, epoch: row.epoch, event: parseBody(row) as E }
       })
     }),
 
@@ -98,9 +98,9 @@ export function sqlStore({ db, fleet, now, exclusive, release }: SqlStoreParts):
   }
 }
 
-function parseBody<E>(row: { seq: number, type: string, body: string }): E {
+function parseBody(row: { seq: number, type: string, body: string }): unknown {
   try {
-    const event = JSON.parse(row.body) as E & { type?: unknown }
+    const event = JSON.parse(row.body) as { type?: unknown }
     if (event.type === row.type) return event
   } catch (error) {
     throw new Fault('STORE_CORRUPT', `event ${row.seq} of the journal is not readable`, { cause: error })
