@@ -1,0 +1,48 @@
+// Gitaly's supervisor: omnibus' gitlab-ctl (runit) or a plain systemd unit. Status is parsed from text, never from the
+// exit code. The stop is the point of no return: only the reboot's unit calls it. Used by agent and units: nothing heavy.
+import { asFault, chain } from '@pitstop/shared/fault'
+import { gitlabCtlService, parseGitlabCtl, parseSystemctlShow, type ServiceReading } from '../domain/service-status.ts'
+import type { Command, HostFiles, HostSettings, RunCommand, ServiceManager } from '../ports.ts'
+
+/** `gitlab-ctl` is a Ruby program: half a second is normal, more on a busy host. */
+const statusDeadlineMs = 10_000
+const properties = 'ActiveState,SubState,MainPID,ActiveEnterTimestampMonotonic,UnitFileState,NRestarts'
+
+export function serviceManager(run: RunCommand, settings: HostSettings['gitaly'], files: Pick<HostFiles, 'uptimeMs'>): ServiceManager {
+  const { service, stopDeadlineMs, startDeadlineMs } = settings
+  const said = async (command: Command): Promise<string> => {
+    try {
+      const result = await run(command)
+      const text = (result.stdout + result.stderr).trim().split('\n').slice(-3).join('; ')
+      if (result.timedOut) return `${command.argv.join(' ')} did not end within ${command.deadlineMs} ms${text === '' ? '' : `: ${text}`}`
+      return result.code === 0 ? '' : `${command.argv.join(' ')} ended with ${result.code ?? result.signal}: ${text}`
+    } catch (error) { return chain(asFault(error)) }
+  }
+  if (settings.manager === 'systemd') {
+    const status = async (): Promise<ServiceReading> => {
+      const result = await run({ argv: ['systemctl', 'show', '-p', properties, service], deadlineMs: statusDeadlineMs })
+      return parseSystemctlShow(result.timedOut ? '' : result.stdout, service, files.uptimeMs())
+    }
+    return {
+      status,
+      statusOfAll: async () => [await status()],
+      stop: () => said({ argv: ['systemctl', 'stop', service], deadlineMs: stopDeadlineMs }),
+      start: () => said({ argv: ['systemctl', 'start', service], deadlineMs: startDeadlineMs })
+    }
+  }
+  const text = async (...names: readonly string[]): Promise<string> => {
+    const result = await run({ argv: ['gitlab-ctl', 'status', ...names], deadlineMs: statusDeadlineMs })
+    return result.timedOut ? 'gitlab-ctl status did not end in time' : `${result.stdout}\n${result.stderr}`
+  }
+  return {
+    status: async () => gitlabCtlService(await text(service), service),
+    statusOfAll: async () => parseGitlabCtl(await text()),
+    stop: () => said({
+      argv: ['gitlab-ctl', 'stop', service],
+      // runit waits this long by itself; ours ends a little later, so that its own words are heard.
+      env: { SVWAIT: String(Math.max(1, Math.ceil(stopDeadlineMs / 1000))) },
+      deadlineMs: stopDeadlineMs + 2000
+    }),
+    start: () => said({ argv: ['gitlab-ctl', 'start', service], env: { SVWAIT: '30' }, deadlineMs: Math.min(startDeadlineMs, 60_000) })
+  }
+}

@@ -1,0 +1,36 @@
+// The configuration: defaults, all problems at once with their lines, unknown keys are errors.
+import type { Fault } from '@pitstop/shared/fault'
+import t from 'tap'
+import { loadSettings, parseSettings } from './config.ts'
+
+const minimal = `fleet: gprd
+node: gitaly-01.example
+listen: 0.0.0.0:7411
+tls: {certificate: /c, key: /k, authority: /a}
+gitaly: {address: "127.0.0.1:9999"}
+`
+
+void t.test('what is left out has the documented default', (t) => {
+  t.match(parseSettings('agent.yml', minimal), {
+    coordinators: [], state: '/var/lib/pitstop-agent', report: { firstDelayMs: 0, maximumDelayMs: 30_000 },
+    host: {
+      root: '/', rebootPolicy: 'always', maximumClockOffsetMs: 5000,
+      gitaly: { manager: 'gitlab-ctl', service: 'gitaly', log: '/var/log/gitlab/gitaly/current', stopDeadlineMs: 70_000, startDeadlineMs: 300_000, healthIntervalMs: 250 },
+      apt: { lockTimeoutMs: 60_000, deadlineMs: 1_800_000, exclude: ['gitlab-ee', 'gitlab-ce', 'pitstop-agent'] }
+    }
+  })
+  t.end()
+})
+
+void t.test('all problems at once, each with its place', (t) => {
+  try {
+    parseSettings('agent.yml', `${minimal.replace('gprd', 'Not A Fleet').replace('7411', 'x')}surprise: 1\nreboot: {policy: sometimes}\n`)
+    t.fail('accepted')
+  } catch (error) {
+    t.match(error, { code: 'INVALID_CONFIGURATION' })
+    const texts = (error as Fault).reasons.map(({ text }) => text).join('\n')
+    for (const part of [/agent.yml:1:\d+: fleet/, /agent.yml:3:\d+: listen/, /surprise: unknown key/, /policy: must be if-needed or always/]) t.match(texts, part)
+  }
+  t.throws(() => loadSettings('/no/such/file'), { code: 'INVALID_CONFIGURATION', message: /\/no\/such\/file/ })
+  t.end()
+})

@@ -1,0 +1,136 @@
+// Is Gitaly well in this boot? Facts in, verdict with evidence out. Pure; shared by the Health rpc and readiness.
+// Unknown is never healthy. "Not up yet" is unknown until the start deadline of a boot in which Gitaly was never well;
+// after that, and after it was well once, the same observation is unhealthy.
+import { type Reason, reason } from '@pitstop/shared/fault'
+import type { LogTestimony } from './log-verdict.ts'
+import type { ServiceReading } from './service-status.ts'
+import { isKnown, type Known } from './veto.ts'
+
+export type HealthStatus = 'healthy' | 'unhealthy' | 'unknown'
+
+export interface StorageReading {
+  readonly name: string
+  readonly readable: boolean
+  readonly writeable: boolean
+  readonly filesystemId: string
+}
+
+/** What a reboot order expects of the boot that follows it. */
+export interface Expectation {
+  readonly orderId: string
+  readonly bootsSince: number
+  /** The order ended without a reboot. */
+  readonly failed: boolean
+  readonly expectedKernel: string
+  readonly filesystemIds: Readonly<Record<string, string>>
+}
+
+export interface HealthFacts {
+  readonly bootId: string
+  readonly uptimeMs: number
+  readonly startDeadlineMs: number
+  /** Gitaly was well before in this boot: from now on its absence is a relapse, not a slow start. */
+  readonly wasHealthy: boolean
+  readonly kernel: Known<string>
+  readonly service: Known<ServiceReading>
+  readonly grpc: Known<string>
+  readonly storages: Known<readonly StorageReading[]>
+  /** By the inventory; empty = every storage that Gitaly lists. */
+  readonly wanted: readonly string[]
+  readonly log: Known<LogTestimony>
+  readonly expectation?: Expectation
+}
+
+export interface Evidence {
+  readonly check: 'boot' | 'kernel' | 'service' | 'grpc' | 'storage' | 'log'
+  readonly status: HealthStatus
+  readonly text: string
+}
+
+export interface Judgement {
+  readonly status: HealthStatus
+  readonly evidence: readonly Evidence[]
+  readonly reasons: readonly Reason[]
+}
+
+type Finding = Evidence & { readonly code?: Reason['code'] }
+
+export function judge(facts: HealthFacts): Judgement {
+  const findings = [boot(facts), kernel(facts), service(facts), serving(facts), ...storage(facts), log(facts)].filter((finding) => finding !== undefined)
+  const status = findings.some((finding) => finding.status === 'unhealthy') ? 'unhealthy'
+    : findings.every((finding) => finding.status === 'healthy') ? 'healthy' : 'unknown'
+  return {
+    status,
+    evidence: findings.map(({ check, status, text }) => ({ check, status, text })),
+    reasons: findings.filter((finding) => finding.status !== 'healthy').map(({ code, status, text }) =>
+      reason(status === 'unknown' ? 'HEALTH_UNKNOWN' : code ?? 'HEALTH_UNKNOWN', text))
+  }
+}
+
+const found = (check: Evidence['check'], status: HealthStatus, text: string, code?: Reason['code']): Finding =>
+  ({ check, status, text, ...code === undefined ? {} : { code } })
+
+/** Absent for now, or absent for good? */
+const notYet = (facts: HealthFacts): HealthStatus => !facts.wasHealthy && facts.uptimeMs < facts.startDeadlineMs ? 'unknown' : 'unhealthy'
+
+function boot({ expectation, bootId }: HealthFacts): Finding {
+  if (expectation === undefined) return found('boot', 'healthy', `boot ${bootId}`)
+  if (expectation.bootsSince === 1) return found('boot', 'healthy', `one reboot since ${expectation.orderId}; boot ${bootId}`)
+  if (expectation.bootsSince > 1) return found('boot', 'unhealthy', `${expectation.bootsSince} boots since ${expectation.orderId}`, 'REBOOTED_AGAIN')
+  return found('boot', expectation.failed ? 'unhealthy' : 'unknown', `no reboot since ${expectation.orderId} yet; boot ${bootId}`, 'NOT_REBOOTED')
+}
+
+function kernel({ kernel: fact, expectation }: HealthFacts): Finding {
+  if (!isKnown(fact)) return found('kernel', 'unknown', `the running kernel cannot be read: ${fact.unknown}`)
+  const expected = expectation?.expectedKernel ?? ''
+  return expected === '' || expected === fact.value
+    ? found('kernel', 'healthy', `kernel ${fact.value}`)
+    : found('kernel', 'unhealthy', `kernel ${fact.value} runs; ${expected} was expected`, 'WRONG_KERNEL')
+}
+
+function service(facts: HealthFacts): Finding {
+  if (!isKnown(facts.service)) return found('service', 'unknown', `the service manager does not answer: ${facts.service.unknown}`)
+  const { state, text } = facts.service.value
+  switch (state) {
+    case 'run': return found('service', 'healthy', text)
+    case 'down': case 'finish': case 'unsupervised': return found('service', notYet(facts), text, 'SERVICE_UNHEALTHY')
+    case 'unknown': return found('service', 'unknown', `not understood: ${text}`)
+    default: return state satisfies never
+  }
+}
+
+function serving(facts: HealthFacts): Finding {
+  if (!isKnown(facts.grpc)) return found('grpc', notYet(facts), `Gitaly does not answer: ${facts.grpc.unknown}`, 'NOT_SERVING')
+  if (facts.grpc.value === 'SERVING') return found('grpc', 'healthy', 'SERVING')
+  return facts.grpc.value === 'NOT_SERVING' ? found('grpc', notYet(facts), 'NOT_SERVING', 'NOT_SERVING') : found('grpc', 'unknown', `health answer ${facts.grpc.value}`)
+}
+
+function storage(facts: HealthFacts): readonly Finding[] {
+  if (!isKnown(facts.storages)) return [found('storage', notYet(facts), `storages cannot be read: ${facts.storages.unknown}`, 'STORAGE_UNHEALTHY')]
+  const readings = facts.storages.value
+  const wanted = facts.wanted.length > 0 ? facts.wanted : readings.map(({ name }) => name)
+  if (wanted.length === 0) return [found('storage', 'unhealthy', 'Gitaly lists no storage', 'STORAGE_UNHEALTHY')]
+  return wanted.map((name) => {
+    const reading = readings.find((each) => each.name === name)
+    if (reading === undefined) return found('storage', 'unhealthy', `Gitaly does not list storage ${name}`, 'STORAGE_UNHEALTHY')
+    if (!reading.readable || !reading.writeable) {
+      return found('storage', 'unhealthy', `storage ${name} is ${reading.readable ? '' : 'not '}readable and ${reading.writeable ? '' : 'not '}writeable`, 'STORAGE_UNHEALTHY')
+    }
+    const before = facts.expectation?.filesystemIds[name]
+    if (before !== undefined && before !== '' && before !== reading.filesystemId) {
+      return found('storage', 'unhealthy', `storage ${name} has file system ${reading.filesystemId || '(none)'}; before the reboot it was ${before}`, 'STORAGE_CHANGED')
+    }
+    if (facts.expectation !== undefined && (before ?? '') === '') return found('storage', 'unknown', `the file system id of storage ${name} before the reboot is not known`)
+    return found('storage', 'healthy', `storage ${name} readable and writeable, file system ${reading.filesystemId}`)
+  })
+}
+
+function log({ log: fact }: HealthFacts): Finding {
+  if (!isKnown(fact)) return found('log', 'unknown', `Gitaly's log cannot be read: ${fact.unknown}`)
+  const { errors, gaps, lines, started, laterErrors } = fact.value
+  if (errors.length > 0) return found('log', 'unhealthy', `start-up error in the log: ${errors[0]}${errors.length > 1 ? ` (and ${errors.length - 1} more)` : ''}`, 'STARTUP_ERROR')
+  if (gaps.length > 0) return found('log', 'unknown', `log lines were lost behind the mark: ${gaps[0]}`)
+  const later = laterErrors === 0 ? '' : `; ${laterErrors} errors later on`
+  return found('log', 'healthy', `no start-up error in ${lines} lines${started ? '' : ' (no start marker: level warn?)'}${later}`)
+}
+

@@ -1,0 +1,71 @@
+// Describe: who and what the host is. Cheap, probes side by side, never blocked by a running order. A probe without an
+// answer leaves its field empty; only what settles a doubt (epoch, orders, boot id) may fail the call.
+import { readFileSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { protocolRange, type wire } from '@pitstop/proto'
+import { known } from '../adapters/host-checks.ts'
+import { hostFacts, type ImmutableFacts } from '../adapters/host-facts.ts'
+import { isKnown, vetoes } from '../domain/veto.ts'
+import type { OrderDesk } from '../orders/order-desk.ts'
+import { compare } from '../orders/stage-order.ts'
+import { inhibitedUnits } from '../units/timers.ts'
+import { serviceToWire, storageToWire } from './wire-health.ts'
+import { changesToWire, orderStateToWire, reasonsToWire } from './wire-order.ts'
+
+export const agentVersion = '0.1.0'
+
+export function describe(desk: OrderDesk, certificateFile: string): (request: wire.DescribeRequest__Output) => Promise<wire.DescribeResponse> {
+  const immutable: () => Promise<ImmutableFacts> = hostFacts(desk.host)
+  return async (request) => {
+    desk.acknowledgeEpoch(request.epoch)
+    const { host, clock, self, store } = desk
+    const bootId = host.files.bootId()
+    const [facts, info, about, running, pending, views] = await Promise.all([
+      host.facts(),
+      host.gitaly.serverInfo(),
+      known(immutable),
+      desk.running(),
+      request.include_pending_updates ? known(() => compare(desk, [])) : undefined,
+      Promise.all([...new Set(request.order_ids)].map((id) => known(() => desk.view(id))))
+    ])
+    const rebootRequired = host.files.rebootRequired()
+    const current = running[0]
+    const storages = isKnown(info) ? info.value.storages : []
+    return {
+      fleet: self.fleet,
+      node: self.node,
+      agent_version: agentVersion,
+      protocol_min: protocolRange.min,
+      protocol_max: protocolRange.max,
+      os_id: isKnown(about) ? about.value.osId : '',
+      os_version: isKnown(about) ? about.value.osVersion : '',
+      architecture: isKnown(about) ? about.value.architecture : '',
+      kernel: host.files.kernel(),
+      boot_id: bootId,
+      uptime_ms: host.files.uptimeMs(),
+      now_ms: clock.now(),
+      services: isKnown(facts.service) ? [serviceToWire(facts.service.value)] : [],
+      pending_updates: pending !== undefined && isKnown(pending) ? changesToWire(pending.value.changes) : [],
+      reboot_required: rebootRequired !== undefined,
+      reboot_required_because: [...rebootRequired ?? []],
+      current_order: current === undefined ? null : orderStateToWire(current.view, current.step, bootId),
+      orders: views.flatMap((view) => isKnown(view) && view.value !== undefined ? [orderStateToWire(view.value, 'reboot', bootId)] : []),
+      highest_epoch: store.highestEpoch(),
+      vetoes: reasonsToWire(vetoes('reboot', facts)),
+      storages: storages.filter(({ name }) => request.storages.length === 0 || request.storages.includes(name)).map(storageToWire),
+      obligations: running.filter(({ step }) => step === 'upgrade').map(({ id, view }) => ({
+        id: `timers-${id}`,
+        what: `systemctl unmask --runtime ${inhibitedUnits.join(' ')}`,
+        due_at_ms: (view.files.accepted?.acceptedAtMs ?? clock.now()) + host.settings.apt.deadlineMs
+      })),
+      gitaly_version: isKnown(info) ? info.value.version : '',
+      requests_in_flight: -1,
+      certificate_expires_at_ms: certificateEnd(certificateFile)
+    }
+  }
+}
+
+/** 0 = not readable; the TLS server would not have come up with such a file, but it may have been replaced since. */
+function certificateEnd(file: string): number {
+  try { return new X509Certificate(readFileSync(file)).validToDate.getTime() } catch { return 0 }
+}

@@ -1,0 +1,112 @@
+// The agent's gRPC server: mutual TLS with certificates that are read again when they change, AgentService and the
+// standard health service. Build without listening; shutting down ends infinite streams first.
+import { readFileSync } from 'node:fs'
+import * as grpc from '@grpc/grpc-js'
+import { AgentService, type AgentServiceHandlers, HealthService } from '@pitstop/proto'
+import { Fault } from '@pitstop/shared/fault'
+import type { HealthWatcher } from '../health/health-watcher.ts'
+import type { OrderDesk } from '../orders/order-desk.ts'
+import type { Logger } from '../ports.ts'
+import { guard } from './caller.ts'
+import { cancelRebootHandler } from './cancel-reboot.ts'
+import { describe } from './describe.ts'
+import { healthHandler } from './health.ts'
+import { scheduleRebootHandler } from './schedule-reboot.ts'
+import { serviceStatusHandler } from './service-status.ts'
+import { stageHandler } from './stage.ts'
+import { tailLogHandler } from './tail-log.ts'
+import { upgradeHandler } from './upgrade.ts'
+
+export interface TlsFiles {
+  readonly certificate: string
+  readonly key: string
+  readonly authority: string
+}
+
+export interface AgentServer {
+  /** @returns the port, which matters when 0 was asked for. */
+  readonly listen: (address: string) => Promise<number>
+  readonly close: () => Promise<void>
+}
+
+const certificateCheckMs = 10_000
+const graceMs = 2000
+const loadDeadlineMs = 5000
+
+/** Certificate and key from files, read again when they change. */
+const tlsFiles = (tls: TlsFiles): grpc.experimental.FileWatcherCertificateProvider => new grpc.experimental.FileWatcherCertificateProvider({
+  certificateFile: tls.certificate,
+  privateKeyFile: tls.key,
+  caCertificateFile: tls.authority,
+  refreshIntervalMs: certificateCheckMs
+})
+
+export function buildServer(parts: { desk: OrderDesk, watcher: HealthWatcher, tls: TlsFiles, log: Logger }): AgentServer {
+  const { desk, watcher, tls, log } = parts
+  const server = new grpc.Server({ 'grpc.max_concurrent_streams': 100, 'grpc.max_receive_message_length': 4 * 1024 * 1024 })
+  const guarded = guard(desk.self.fleet, log)
+  const handlers: AgentServiceHandlers = {
+    Describe: guarded.unary(describe(desk, tls.certificate)),
+    Stage: guarded.stream(stageHandler(desk)),
+    Upgrade: guarded.stream(upgradeHandler(desk)),
+    ScheduleReboot: guarded.unary(scheduleRebootHandler(desk)),
+    CancelReboot: guarded.unary(cancelRebootHandler(desk)),
+    ServiceStatus: guarded.unary(serviceStatusHandler(desk)),
+    TailLog: guarded.stream(tailLogHandler(desk)),
+    Health: guarded.unary(healthHandler(desk, watcher))
+  }
+  server.addService(AgentService.service, handlers)
+  server.addService(HealthService.service, {
+    // The agent serves as long as it answers; how Gitaly is, says Health of AgentService.
+    Check: guarded.unary(() => Promise.resolve({ status: 'SERVING' as const })),
+    Watch: guarded.stream(async (call: grpc.ServerWritableStream<unknown, { status: 'SERVING' | 'NOT_SERVING' }>, signal) => {
+      call.write({ status: 'SERVING' })
+      await new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }) })
+      call.write({ status: 'NOT_SERVING' })
+    })
+  })
+  return {
+    listen: async (address) => {
+      for (const path of [tls.certificate, tls.key, tls.authority]) {
+        try { readFileSync(path) } catch (error) {
+          throw new Fault('CERTIFICATE_INVALID', `${path} cannot be read`, { cause: error, hint: 'pitstop pki request makes a key and a request; put the issued certificate there' })
+        }
+      }
+      const files = tlsFiles(tls)
+      const credentials = grpc.experimental.createCertificateProviderServerCredentials(files, files, true)
+      // Listening before the files are read would cut off the first callers, and their next try comes a second later.
+      const loaded = await firstContext(credentials)
+      try {
+        return await new Promise((resolve, reject) => {
+          server.bindAsync(address, credentials, (error, port) => {
+            if (error !== null) reject(error)
+            else resolve(port)
+          })
+        })
+      } finally { loaded.release() }
+    },
+    close: () => new Promise((resolve) => {
+      guarded.endStreams()
+      const force = setTimeout(() => { server.forceShutdown(); resolve() }, graceMs)
+      server.tryShutdown(() => { clearTimeout(force); resolve() })
+    })
+  }
+}
+
+type Credentials = ReturnType<typeof grpc.experimental.createCertificateProviderServerCredentials>
+
+/** @throws Fault when the files are there and do not become usable. */
+function firstContext(credentials: Credentials): Promise<{ readonly release: () => void }> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => {
+      credentials._removeWatcher(watcher)
+      reject(new Fault('CERTIFICATE_INVALID', 'certificate, key and authority could not be loaded'))
+    }, loadDeadlineMs)
+    const watcher = (context: unknown): void => {
+      if (context === null) return
+      clearTimeout(late)
+      resolve({ release: () => credentials._removeWatcher(watcher) })
+    }
+    credentials._addWatcher(watcher)
+  })
+}

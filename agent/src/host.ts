@@ -1,0 +1,37 @@
+// One Gitaly host as the agent sees it: all adapters, built from the settings. No decision is made here.
+import { apt } from './adapters/apt.ts'
+import { commandRunner } from './adapters/run-command.ts'
+import { gatherHostFacts } from './adapters/host-checks.ts'
+import { gitalyRpc } from './adapters/gitaly-rpc.ts'
+import { hostFiles } from './adapters/host-files.ts'
+import { serviceManager } from './adapters/service-manager.ts'
+import { units } from './adapters/units.ts'
+import type { HostFacts } from './domain/veto.ts'
+import type { Apt, Clock, Gitaly, HostFiles, HostSettings, RunCommand, ServiceManager, Units } from './ports.ts'
+
+export interface Host {
+  readonly settings: HostSettings
+  readonly run: RunCommand
+  readonly files: HostFiles
+  readonly manager: ServiceManager
+  readonly apt: Apt
+  readonly gitaly: Gitaly
+  readonly units: Units
+  readonly facts: () => Promise<HostFacts>
+}
+
+export function buildHost(settings: HostSettings, clock: Clock): Host {
+  const run = commandRunner(settings.path)
+  const files = hostFiles(settings)
+  const manager = serviceManager(run, settings.gitaly, files)
+  return {
+    settings,
+    run,
+    files,
+    manager,
+    apt: apt(run, settings.apt),
+    gitaly: gitalyRpc(settings.gitaly, clock),
+    units: units(run),
+    facts: () => gatherHostFacts(run, files, manager)
+  }
+}

@@ -1,0 +1,79 @@
+// `serve`: builds the agent, listens, says ready to systemd, reports back after a boot, and ends cleanly on SIGTERM.
+// A list of releasers, run backwards; nothing here decides.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { coordinatorRpc } from './adapters/coordinator-rpc.ts'
+import { OrderStore } from './adapters/order-store.ts'
+import { recordBoot } from './boot-record.ts'
+import type { Settings } from './config.ts'
+import { buildServer } from './grpc/server.ts'
+import { HealthWatcher } from './health/health-watcher.ts'
+import { buildHost } from './host.ts'
+import { OrderDesk } from './orders/order-desk.ts'
+import type { Clock, Logger } from './ports.ts'
+import { announce } from './readiness.ts'
+
+export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
+
+export interface RunningAgent {
+  readonly port: number
+  readonly close: () => Promise<void>
+}
+
+export async function startAgent(settings: Settings, log: Logger, options: { clock?: Clock, random?: () => number } = {}): Promise<RunningAgent> {
+  const clock = options.clock ?? systemClock
+  const host = buildHost(settings.host, clock)
+  const store = new OrderStore(settings.state)
+  const desk = new OrderDesk({ self: { fleet: settings.fleet, node: settings.node, state: settings.state }, host, store, clock, log })
+  // Before anything is answered: which boot this is, and what it makes of the orders before it.
+  const boot = recordBoot(store, host.files.bootId(), clock.now())
+  const watcher = new HealthWatcher(host, store, clock, log)
+  const server = buildServer({ desk, watcher, tls: settings.tls, log })
+  const port = await server.listen(settings.listen)
+  watcher.start()
+  const stop = new AbortController()
+  const link = coordinatorRpc(settings, settings.tls)
+  const background = Promise.all([
+    settle(desk, log),
+    announce({
+      boot,
+      store,
+      watcher,
+      link,
+      coordinators: settings.coordinators,
+      startDeadlineMs: settings.host.gitaly.startDeadlineMs,
+      firstDelayMs: settings.report.firstDelayMs,
+      maximumDelayMs: settings.report.maximumDelayMs,
+      clock,
+      random: options.random ?? Math.random,
+      pause: async (ms, signal) => { await sleep(ms, undefined, { signal }).catch(() => undefined) },
+      log
+    }, stop.signal)
+  ]).catch((error: unknown) => { log.error({ error: String(error) }, 'work in the background failed') })
+  if (process.env['NOTIFY_SOCKET'] !== undefined) {
+    await host.run({
+      argv: ['systemd-notify', '--ready', '--no-block', `--pid=${process.pid}`],
+      deadlineMs: 5000,
+      env: { NOTIFY_SOCKET: process.env['NOTIFY_SOCKET'] }
+    }).catch(() => undefined)
+  }
+  log.info({ node: settings.node, fleet: settings.fleet, port, boot: boot.bootId, order: boot.orderId, epoch: store.highestEpoch() }, 'agent ready')
+  return {
+    port,
+    close: async () => {
+      stop.abort()
+      watcher.close()
+      await server.close()
+      link.close()
+      host.gitaly.close()
+      await background
+    }
+  }
+}
+
+/** Orders that this boot or a vanished unit has decided are settled at once, not only when somebody asks. */
+async function settle(desk: OrderDesk, log: Logger): Promise<void> {
+  for (const id of desk.store.ids()) {
+    const view = await desk.view(id)
+    if (view?.status === 'in-doubt') log.warn({ order: id, reasons: view.reasons }, 'order in doubt')
+  }
+}
