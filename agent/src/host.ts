@@ -17,7 +17,8 @@ export interface Host {
   readonly apt: Apt
   readonly gitaly: Gitaly
   readonly units: Units
-  readonly facts: () => Promise<HostFacts>
+  /** @param maxAgeMs take facts that were asked for this recently, instead of asking again; 0 = ask now. */
+  readonly facts: (maxAgeMs?: number) => Promise<HostFacts>
 }
 
 export function buildHost(settings: HostSettings, clock: Clock): Host {
@@ -32,6 +33,15 @@ export function buildHost(settings: HostSettings, clock: Clock): Host {
     apt: apt(run, settings.apt),
     gitaly: gitalyRpc(settings.gitaly, clock),
     units: units(run),
-    facts: () => gatherHostFacts(run, files, manager)
+    facts: remembered(() => gatherHostFacts(run, files, manager), clock)
+  }
+}
+
+function remembered<T>(gather: () => Promise<T>, clock: Clock): (maxAgeMs?: number) => Promise<T> {
+  let last: { readonly askedAt: number, readonly facts: Promise<T> } | undefined
+  return (maxAgeMs = 0) => {
+    const askedAt = clock.monotonic()
+    if (last === undefined || askedAt - last.askedAt >= maxAgeMs) last = { askedAt, facts: gather() }
+    return last.facts
   }
 }

@@ -79,7 +79,7 @@ export async function startLocalFleet(options: FleetOptions): Promise<LocalFleet
   writeFileSync(configuration, stringify({
     fleet, store: join(folder, 'coordinator.db'), address: `127.0.0.1:${agentsPort}`, listen: { socket, agents: `127.0.0.1:${agentsPort}` },
     tls: await issue('coordinator', 'coordinator.demo.internal'), 'break-glass': breakGlass,
-    gitlab: { url, ...token, 'lands-within': '20s', assigner: { url, project: 'gl-infra/gitaly-shard-weights-assigner', schedule: 319, ...token } },
+    gitlab: { url, ...token, 'request-timeout': '3s', 'lands-within': '2s', assigner: { url, project: 'gl-infra/gitaly-shard-weights-assigner', schedule: 319, ...token } },
     inventory: { file: inventory }, policy: options.policy ?? {}
   }))
 

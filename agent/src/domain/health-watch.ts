@@ -11,6 +11,8 @@ export interface HealthWatch {
   readonly wasHealthy: boolean
   readonly pid: number
   readonly uptimeS: number
+  /** Last look in this boot that did not find it healthy; 0 = none. */
+  readonly lastBadMs: number
 }
 
 export interface Observation {
@@ -20,19 +22,35 @@ export interface Observation {
   /** 0 = not known. */
   readonly pid: number
   readonly uptimeS: number
+  /** Gitaly's own last start marker in the log of this boot; 0 = none, or none with a time. */
+  readonly startedMs: number
 }
 
-export const nothingSeen: HealthWatch = { servingSinceMs: 0, healthySinceMs: 0, wasHealthy: false, pid: 0, uptimeS: 0 }
+export const nothingSeen: HealthWatch = { servingSinceMs: 0, healthySinceMs: 0, wasHealthy: false, pid: 0, uptimeS: 0, lastBadMs: 0 }
 
 export function watchHealth(before: HealthWatch, seen: Observation): HealthWatch {
   const restarted = before.pid !== 0 && seen.pid !== 0 && (seen.pid !== before.pid || seen.uptimeS < before.uptimeS)
   const healthy = seen.status === 'healthy'
   const unbroken = healthy && before.healthySinceMs !== 0 && !restarted
+  const provenMs = restarted || before.wasHealthy ? seen.atMs : provenSince(before, seen)
   return {
-    servingSinceMs: before.servingSinceMs === 0 && seen.serving ? seen.atMs : before.servingSinceMs,
-    healthySinceMs: unbroken ? before.healthySinceMs : healthy ? seen.atMs : 0,
+    servingSinceMs: before.servingSinceMs === 0 && seen.serving ? provenMs : before.servingSinceMs,
+    healthySinceMs: unbroken ? before.healthySinceMs : healthy ? provenMs : 0,
     wasHealthy: before.wasHealthy || healthy,
     pid: seen.pid === 0 ? before.pid : seen.pid,
-    uptimeS: seen.pid === 0 ? before.uptimeS : seen.uptimeS
+    uptimeS: seen.pid === 0 ? before.uptimeS : seen.uptimeS,
+    lastBadMs: healthy ? before.lastBadMs : seen.atMs
   }
+}
+
+/**
+ * The first healthy look of a boot may prove more than its own moment: the process that serves now said in its log when
+ * it had started, and has run without a break since. So an agent that comes up after Gitaly does not lengthen the soak.
+ * Never before the last look that found it otherwise.
+ */
+function provenSince(before: HealthWatch, seen: Observation): number {
+  const age = seen.atMs - seen.startedMs
+  // The service manager counts whole seconds from the start of the process, which is before the marker.
+  const sameProcess = seen.startedMs > 0 && age >= 0 && seen.uptimeS >= Math.floor(age / 1000)
+  return sameProcess ? Math.max(seen.startedMs, before.lastBadMs) : seen.atMs
 }

@@ -129,7 +129,7 @@ void t.test('no single unknown fact leaves a verdict healthy', (t) => {
 })
 
 void t.test('healthy-for counts unbroken health: another pid, a shrunk uptime or any doubt begins anew', (t) => {
-  const seen = { atMs: 100, status: 'healthy', serving: true, pid: 7, uptimeS: 5 } as const
+  const seen = { atMs: 100, status: 'healthy', serving: true, pid: 7, uptimeS: 5, startedMs: 0 } as const
   const first = watchHealth(nothingSeen, seen)
   t.equal(watchHealth(first, { ...seen, atMs: 200, uptimeS: 6 }).healthySinceMs, 100)
   t.equal(watchHealth(first, { ...seen, atMs: 200, pid: 8, uptimeS: 6 }).healthySinceMs, 200)
@@ -137,6 +137,19 @@ void t.test('healthy-for counts unbroken health: another pid, a shrunk uptime or
   const doubt = watchHealth(first, { ...seen, atMs: 200, status: 'unknown', serving: false, pid: 0 })
   t.match(doubt, { healthySinceMs: 0, wasHealthy: true, servingSinceMs: 100 })
   t.equal(watchHealth(doubt, { ...seen, atMs: 300 }).healthySinceMs, 300)
+  t.end()
+})
+
+void t.test('the first healthy look proves health since Gitaly\'s own start marker, if that process runs still and nothing was seen to the contrary', (t) => {
+  const seen = { atMs: 10_500, status: 'healthy', serving: true, pid: 7, uptimeS: 4, startedMs: 7000 } as const
+  t.match(watchHealth(nothingSeen, seen), { healthySinceMs: 7000, servingSinceMs: 7000 })
+  t.equal(watchHealth(nothingSeen, { ...seen, uptimeS: 2 }).healthySinceMs, 10_500, 'the process is younger than the marker')
+  t.equal(watchHealth(nothingSeen, { ...seen, startedMs: 0 }).healthySinceMs, 10_500, 'no marker')
+  const bad = watchHealth(nothingSeen, { ...seen, atMs: 9000, status: 'unknown', serving: false })
+  t.equal(watchHealth(bad, seen).healthySinceMs, 9000, 'not before the last look that found it otherwise')
+  const well = watchHealth(nothingSeen, seen)
+  const relapsed = watchHealth(well, { ...seen, atMs: 11_000, status: 'unhealthy', serving: false })
+  t.equal(watchHealth(relapsed, { ...seen, atMs: 12_000, uptimeS: 5 }).healthySinceMs, 12_000, 'after a relapse only looks count')
   t.end()
 })
 

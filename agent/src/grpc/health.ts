@@ -8,5 +8,5 @@ export const healthHandler = (desk: OrderDesk, watcher: HealthWatcher) => async 
   desk.acknowledgeEpoch(request.epoch)
   // Settles the reboot's own state first: "did not reboot" is part of the verdict.
   if (request.reboot_order_id !== '') await desk.view(request.reboot_order_id)
-  return { verdict: verdictToWire(await watcher.verdict(request.reboot_order_id, request.storages)) }
+  return { verdict: verdictToWire(await watcher.verdict(request.reboot_order_id, request.storages, request.since_last_start)) }
 }

@@ -2,7 +2,7 @@
 // standard health service. Build without listening; shutting down ends infinite streams first.
 import { readFileSync } from 'node:fs'
 import * as grpc from '@grpc/grpc-js'
-import { AgentService, type AgentServiceHandlers, HealthService } from '@pitstop/proto'
+import { AgentService, type AgentServiceHandlers, HealthService, watchedServerCredentials } from '@pitstop/proto'
 import { Fault } from '@pitstop/shared/fault'
 import type { HealthWatcher } from '../health/health-watcher.ts'
 import type { OrderDesk } from '../orders/order-desk.ts'
@@ -29,17 +29,7 @@ export interface AgentServer {
   readonly close: () => Promise<void>
 }
 
-const certificateCheckMs = 10_000
 const graceMs = 2000
-const loadDeadlineMs = 5000
-
-/** Certificate and key from files, read again when they change. */
-const tlsFiles = (tls: TlsFiles): grpc.experimental.FileWatcherCertificateProvider => new grpc.experimental.FileWatcherCertificateProvider({
-  certificateFile: tls.certificate,
-  privateKeyFile: tls.key,
-  caCertificateFile: tls.authority,
-  refreshIntervalMs: certificateCheckMs
-})
 
 export function buildServer(parts: { desk: OrderDesk, watcher: HealthWatcher, tls: TlsFiles, log: Logger }): AgentServer {
   const { desk, watcher, tls, log } = parts
@@ -72,10 +62,7 @@ export function buildServer(parts: { desk: OrderDesk, watcher: HealthWatcher, tl
           throw new Fault('CERTIFICATE_INVALID', `${path} cannot be read`, { cause: error, hint: 'pitstop pki request makes a key and a request; put the issued certificate there' })
         }
       }
-      const files = tlsFiles(tls)
-      const credentials = grpc.experimental.createCertificateProviderServerCredentials(files, files, true)
-      // Listening before the files are read would cut off the first callers, and their next try comes a second later.
-      const loaded = await firstContext(credentials)
+      const { credentials, release } = await watchedServerCredentials(tls)
       try {
         return await new Promise((resolve, reject) => {
           server.bindAsync(address, credentials, (error, port) => {
@@ -83,7 +70,7 @@ export function buildServer(parts: { desk: OrderDesk, watcher: HealthWatcher, tl
             else resolve(port)
           })
         })
-      } finally { loaded.release() }
+      } finally { release() }
     },
     close: () => new Promise((resolve) => {
       guarded.endStreams()
@@ -91,22 +78,4 @@ export function buildServer(parts: { desk: OrderDesk, watcher: HealthWatcher, tl
       server.tryShutdown(() => { clearTimeout(force); resolve() })
     })
   }
-}
-
-type Credentials = ReturnType<typeof grpc.experimental.createCertificateProviderServerCredentials>
-
-/** @throws Fault when the files are there and do not become usable. */
-function firstContext(credentials: Credentials): Promise<{ readonly release: () => void }> {
-  return new Promise((resolve, reject) => {
-    const late = setTimeout(() => {
-      credentials._removeWatcher(watcher)
-      reject(new Fault('CERTIFICATE_INVALID', 'certificate, key and authority could not be loaded'))
-    }, loadDeadlineMs)
-    const watcher = (context: unknown): void => {
-      if (context === null) return
-      clearTimeout(late)
-      resolve({ release: () => credentials._removeWatcher(watcher) })
-    }
-    credentials._addWatcher(watcher)
-  })
 }

@@ -29,7 +29,8 @@ export const verdictToWire = (verdict: Verdict): wire.Verdict => ({
   gitaly_uptime_s: verdict.uptimeS,
   serving_since_ms: verdict.servingSinceMs,
   boots_since_order: verdict.bootsSinceOrder,
-  booted_at_ms: Math.round(verdict.bootedAtMs)
+  booted_at_ms: Math.round(verdict.bootedAtMs),
+  gitaly_stop_begun_at_ms: verdict.stopBegunAtMs
 })
 
 export const serviceToWire = (service: ServiceReading): wire.ServiceState => ({

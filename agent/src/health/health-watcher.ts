@@ -6,6 +6,7 @@ import { knownNow } from '../adapters/host-checks.ts'
 import { type Expectation, judge, type Judgement } from '../domain/health-verdict.ts'
 import { type HealthWatch, nothingSeen, watchHealth } from '../domain/health-watch.ts'
 import { startPhaseMs } from '../domain/log-verdict.ts'
+import type { OrderFiles } from '../domain/order-record.ts'
 import { isKnown } from '../domain/veto.ts'
 import type { Host } from '../host.ts'
 import type { Clock, Logger } from '../ports.ts'
@@ -20,11 +21,15 @@ export interface Verdict extends Judgement {
   readonly servingSinceMs: number
   readonly bootsSinceOrder: number
   readonly bootedAtMs: number
+  /** Gitaly's stop for the order; 0 = none. */
+  readonly stopBegunAtMs: number
 }
 
 interface Subject {
   /** Empty = the boot as such, without an order. */
   readonly orderId: string
+  /** A person asked to be judged again: only the last start counts, however the boots before went. */
+  readonly sinceLastStart: boolean
   storages: readonly string[]
   watch: HealthWatch
   readonly scan: LogScan
@@ -97,8 +102,8 @@ export class HealthWatcher {
   }
 
   /** A fresh look. @param orderId empty = judge the boot without a mark. */
-  async verdict(orderId: string, storages: readonly string[]): Promise<Verdict> {
-    const subject = this.#subject(orderId, storages)
+  async verdict(orderId: string, storages: readonly string[], sinceLastStart = false): Promise<Verdict> {
+    const subject = this.#subject(orderId, storages, sinceLastStart)
     const look = await this.#probe()
     for (const other of this.#subjects.values()) if (other !== subject) this.#judge(other, look)
     return this.#judge(subject, look)
@@ -107,9 +112,11 @@ export class HealthWatcher {
   #judge(subject: Subject, look: Look): Verdict {
     const { watch } = subject
     const startDeadlineMs = this.#host.settings.gitaly.startDeadlineMs
-    const expectation = this.#expectation(subject.orderId)
+    const files = subject.orderId === '' ? undefined : this.#store.read(subject.orderId)
+    const expectation = files === undefined ? undefined : expectationOf(files, subject)
     const over = look.uptimeMs > startDeadlineMs + startPhaseMs
     const testimony = over ? subject.scan.testimony : undefined
+    const log = testimony === undefined ? knownNow(() => subject.scan.look()) : { value: testimony }
     const judgement = judge({
       bootId: look.bootId,
       uptimeMs: look.uptimeMs,
@@ -120,33 +127,36 @@ export class HealthWatcher {
       grpc: look.grpc,
       storages: isKnown(look.info) ? { value: look.info.value.storages } : look.info,
       wanted: subject.storages,
-      log: testimony === undefined ? knownNow(() => subject.scan.look()) : { value: testimony },
+      log,
       ...expectation === undefined ? {} : { expectation }
     })
     const serving = isKnown(look.grpc) && look.grpc.value === 'SERVING'
-    if (serving) this.#servingSinceMs ||= look.atMs
     const running = isKnown(look.service) ? look.service.value : undefined
     subject.watch = watchHealth(watch, {
       atMs: look.atMs,
       status: judgement.status,
       serving,
       pid: running?.pid ?? 0,
-      uptimeS: running?.uptimeS ?? 0
+      uptimeS: running?.uptimeS ?? 0,
+      startedMs: isKnown(log) ? log.value.lastMarkerMs : 0
     })
+    this.#servingSinceMs ||= subject.watch.servingSinceMs
     return {
       ...judgement,
       bootId: look.bootId,
       healthyForMs: judgement.status === 'healthy' ? Math.max(0, look.atMs - subject.watch.healthySinceMs) : 0,
       pid: running?.pid ?? 0,
       uptimeS: running?.uptimeS ?? 0,
-      servingSinceMs: this.#servingSinceMs,
-      bootsSinceOrder: expectation?.bootsSince ?? 0,
-      bootedAtMs: look.atMs - look.uptimeMs
+      servingSinceMs: subject.watch.servingSinceMs || this.#servingSinceMs,
+      bootsSinceOrder: files?.boots.length ?? 0,
+      bootedAtMs: look.atMs - look.uptimeMs,
+      stopBegunAtMs: files?.mark?.stopBegunAtMs ?? 0
     }
   }
 
-  #subject(orderId: string, storages: readonly string[]): Subject {
-    const known = this.#subjects.get(orderId)
+  #subject(orderId: string, storages: readonly string[], sinceLastStart: boolean): Subject {
+    const key = `${orderId} ${sinceLastStart ? 'last start' : ''}`
+    const known = this.#subjects.get(key)
     if (known !== undefined) {
       if (storages.length > 0) known.storages = storages
       return known
@@ -156,31 +166,20 @@ export class HealthWatcher {
     const bootedAtMs = this.#clock.now() - this.#host.files.uptimeMs()
     const subject: Subject = {
       orderId,
+      sinceLastStart,
       storages: storages.length > 0 ? storages : files?.accepted?.reboot?.storages ?? [],
-      watch: { ...nothingSeen, servingSinceMs: this.#servingSinceMs },
-      scan: stopped ? new LogScan(this.#host.files.logPath, files.mark?.log, undefined) : new LogScan(this.#host.files.logPath, undefined, { bootedAtMs })
+      watch: nothingSeen,
+      scan: stopped ? new LogScan(this.#host.files.logPath, files.mark?.log, sinceLastStart ? { bootedAtMs } : undefined) : new LogScan(this.#host.files.logPath, undefined, { bootedAtMs })
     }
     // Kept only when the order has its mark: before that there is nothing lasting to remember.
-    if (orderId === '' || stopped) this.#subjects.set(orderId, subject)
+    if (orderId === '' || stopped) this.#subjects.set(key, subject)
     return subject
-  }
-
-  #expectation(orderId: string): Expectation | undefined {
-    if (orderId === '') return undefined
-    const files = this.#store.read(orderId)
-    return {
-      orderId,
-      bootsSince: files?.boots.length ?? 0,
-      failed: files?.outcome?.status === 'failed',
-      expectedKernel: files?.accepted?.reboot?.expectedKernel ?? '',
-      filesystemIds: files?.accepted?.reboot?.filesystemIds ?? {}
-    }
   }
 
   /** Gitaly's stream broke or said something else than SERVING: whatever was healthy until now is not any more. */
   #relapse(): void {
     for (const subject of this.#subjects.values()) {
-      subject.watch = watchHealth(subject.watch, { atMs: this.#clock.now(), status: 'unknown', serving: false, pid: 0, uptimeS: 0 })
+      subject.watch = watchHealth(subject.watch, { atMs: this.#clock.now(), status: 'unknown', serving: false, pid: 0, uptimeS: 0, startedMs: 0 })
     }
   }
 
@@ -192,4 +191,14 @@ export class HealthWatcher {
     })
   }
 
+}
+
+function expectationOf(files: OrderFiles, { orderId, sinceLastStart }: Subject): Expectation {
+  return {
+    orderId,
+    bootsSince: sinceLastStart ? Math.min(1, files.boots.length) : files.boots.length,
+    failed: files.outcome?.status === 'failed' && !sinceLastStart,
+    expectedKernel: files.accepted?.reboot?.expectedKernel ?? '',
+    filesystemIds: files.accepted?.reboot?.filesystemIds ?? {}
+  }
 }

@@ -24,7 +24,7 @@ export class LogScan {
 
   /** @throws what the file system throws; a log that does not exist is a fault, not a clean log. */
   look(): LogTestimony {
-    if (!this.#begun && this.#unmarked !== undefined) this.#position = nearEnd(this.#path, unmarkedBytes)
+    if (!this.#begun && this.#unmarked !== undefined && this.#position === undefined) this.#position = nearEnd(this.#path, unmarkedBytes)
     const next = readToEnd(this.#path, this.#position, {
       line: (text) => { this.#testimony = testify(this.#testimony, text, this.#unmarked) },
       gap: (text) => { this.#testimony = testifyGap(this.#testimony, text) }

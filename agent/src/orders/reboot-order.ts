@@ -17,6 +17,8 @@ export interface RebootRequest {
 }
 
 const longestDelayMs = 24 * 3_600_000
+/** The coordinator's final check asked for the same facts just now, and the unit asks afresh when it fires. */
+const justAskedMs = 1000
 
 /** What a refusal looks like; nothing of it is kept. */
 export const refused = (id: string, reasons: readonly Reason[]): OrderView => ({ files: { id, boots: [] }, status: 'vetoed', reasons })
@@ -55,7 +57,7 @@ async function accept(desk: OrderDesk, request: RebootRequest, digest: string): 
   const { order } = request
   const { host, clock } = desk
   const bootId = host.files.bootId()
-  const [facts, info] = await Promise.all([host.facts(), host.gitaly.serverInfo()])
+  const [facts, info] = await Promise.all([host.facts(justAskedMs), host.gitaly.serverInfo()])
   const filesystemIds: Record<string, string> = {}
   const storageReasons: Reason[] = []
   if (!isKnown(info)) storageReasons.push(reason('STORAGE_UNHEALTHY', `storages cannot be read before the reboot: ${info.unknown}`))

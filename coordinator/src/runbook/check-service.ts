@@ -30,6 +30,10 @@ export function check(view: View, step: 'check-service' | 'check-log', names: re
     const reasons = outside === null ? explain(look.verdict, items) : [outside]
     return lookAgain(view, orderId) ?? wait(reasons, look.at + lookEveryMs)
   }
+  if (look?.verdict != null && look.verdict.bootId !== '' && self.recheck) {
+    // A person saw to the host, by hand or by another boot: from here on this boot is the one that counts.
+    return record({ type: 'step-done', node: self.node, step: 'reboot', attempt: self.attempt, facts: { bootId: look.verdict.bootId } })
+  }
   if (look?.verdict != null && look.verdict.bootId !== '') {
     return record({ type: 'node-failed', node: self.node, step, down: true, reasons: [reason('REBOOTED_AGAIN', `${self.node} booted again after its ordered reboot`)] })
   }

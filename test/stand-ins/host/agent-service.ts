@@ -3,9 +3,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
-import { at, type MachineSettings, parentMarker } from './host-layout.ts'
+import { at, type MachineSettings } from './host-layout.ts'
 import type { MachineEvent } from './history.ts'
-import { processesMarked, signalAll } from './processes.ts'
+import { type Askers, processesUnder, signalAll } from './processes.ts'
 import type { Units } from './units.ts'
 
 interface AgentService {
@@ -23,12 +23,13 @@ interface Surroundings {
   readonly root: string
   readonly settings: MachineSettings
   readonly environment: Record<string, string>
+  readonly askers: Askers
   readonly tell: (event: MachineEvent['event'], facts?: Record<string, string | number | boolean | null>) => void
   /** Shows the unit's state to systemctl. */
   readonly attach: Units['attach'] extends (name: string, facts: infer F) => void ? (facts: F) => void : never
 }
 
-export function createAgentService({ root, settings, environment, tell, attach }: Surroundings): AgentService {
+export function createAgentService({ root, settings, environment, askers, tell, attach }: Surroundings): AgentService {
   let child: ChildProcess | undefined
   let gone: Promise<undefined> = Promise.resolve(undefined)
   let wanted = false
@@ -59,7 +60,7 @@ export function createAgentService({ root, settings, environment, tell, attach }
       heard.resolve(undefined)
       child = undefined
       // What the agent started by itself lives in its control group and goes with it.
-      signalAll([...processesMarked(`INVOCATION_ID=${id}`), ...processesMarked(`${parentMarker}=${pid}`)], 'SIGKILL')
+      signalAll(processesUnder(id, pid, askers), 'SIGKILL')
       tell('agent-exit', { pid, code, signal })
       attach({ active: wanted ? 'activating' : 'inactive', sub: wanted ? 'auto-restart' : 'dead', pid: 0, result: code === 0 ? 'success' : 'exit-code' })
       if (!wanted) return

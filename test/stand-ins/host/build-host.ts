@@ -3,16 +3,10 @@
 import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
+import { commandNames, commandWrapper } from './command-wrapper.ts'
 import { writeJson } from './durable-file.ts'
-import { at, hostMarker, type MachineSettings, parentMarker } from './host-layout.ts'
+import { at, type MachineSettings } from './host-layout.ts'
 import type { PackageSet } from './default-packages.ts'
-
-const commands = [
-  'apt-get', 'apt-mark', 'dpkg', 'dpkg-query', 'gitlab-ctl', 'systemctl', 'systemd-run', 'systemd-notify', 'busctl', 'shutdown'
-] as const
-
-/** Makes node's start of a command three times as quick from the second call on; shared by all hosts. */
-export const nodeCache = new URL('../../../node_modules/.cache/pitstop-stand-ins', import.meta.url).pathname
 
 export interface HostPlan {
   readonly root: string
@@ -49,18 +43,8 @@ export function buildHost({ root, settings, packages, agentConfiguration }: Host
   place('etc/os-release', 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION="12 (bookworm)"\nVERSION_CODENAME=bookworm\nID=debian\n')
   place('etc/debian_version', '12.8\n')
   if (agentConfiguration !== undefined) place('etc/pitstop/agent.yml', stringify(agentConfiguration))
-  for (const command of commands) {
-    place(`bin/${command}`, wrapper(root, command))
+  for (const command of commandNames) {
+    place(`bin/${command}`, commandWrapper(root, command))
     chmodSync(join(root, 'bin', command), 0o755)
   }
-}
-
-function wrapper(root: string, command: string): string {
-  const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`
-  const program = new URL('command.ts', import.meta.url).pathname
-  return `#!/bin/sh
-export ${hostMarker}=${quoted(root)} ${parentMarker}="$PPID" NODE_COMPILE_CACHE=${quoted(nodeCache)}
-unset NODE_OPTIONS
-exec ${quoted(process.execPath)} ${quoted(program)} ${quoted(root)} ${command} "$@"
-`
 }

@@ -1,33 +1,28 @@
-// dpkg, dpkg-query and apt-mark of a stand-in host, with the words and exit codes of Debian 12.
+// dpkg, dpkg-query and apt-mark of a stand-in host, with the words and exit codes of Debian 12. Answers, prints
+// nothing: the machine and command.ts both call this.
 import { relationHolds } from './debian-version.ts'
-import { configure } from './apt-get.ts'
+import { configure } from './post-installation.ts'
 import { takeFault } from './faults.ts'
 import { readSettings } from './host-layout.ts'
+import type { Answer } from './pid1-question.ts'
 import { type InstalledPackage, type PackageState, changePackage, readDatabase, takeLock, writeDatabase } from './package-database.ts'
 
-const print = (line: string): void => { process.stdout.write(`${line}\n`) }
-const complain = (line: string): void => { process.stderr.write(`${line}\n`) }
+const lines = (all: readonly string[]): string => all.map((line) => `${line}\n`).join('')
+const say = (exit: number, ...all: readonly string[]): Answer => ({ stdout: lines(all), stderr: '', exit })
+const refuse = (exit: number, ...all: readonly string[]): Answer => ({ stdout: '', stderr: lines(all), exit })
 
-export function dpkg(root: string, args: readonly string[]): number {
+export function dpkg(root: string, args: readonly string[]): Answer {
   const [verb = '', ...rest] = args
   switch (verb) {
-    case '--print-architecture':
-      print(readSettings(root).architecture)
-      return 0
+    case '--print-architecture': return say(0, readSettings(root).architecture)
     case '--compare-versions': {
       const holds = relationHolds(rest[0] ?? '', rest[1] ?? '', rest[2] ?? '')
-      if (holds === undefined) complain('dpkg: error: --compare-versions bad relation')
-      return holds === undefined ? 2 : holds ? 0 : 1
+      return holds === undefined ? refuse(2, 'dpkg: error: --compare-versions bad relation') : say(holds ? 0 : 1)
     }
     case '--audit':
-    case '-C':
-      audit(root)
-      return 0
-    case '--configure':
-      return configurePending(root, rest)
-    default:
-      complain(`dpkg: error: unknown option ${verb}`)
-      return 2
+    case '-C': return audit(root)
+    case '--configure': return configurePending(root, rest)
+    default: return refuse(2, `dpkg: error: unknown option ${verb}`)
   }
 }
 
@@ -38,33 +33,30 @@ const auditTexts: readonly (readonly [PackageState, string])[] = [
 ]
 
 /** Exit 0 whatever it finds, as the real one: only its output tells. */
-function audit(root: string): void {
+function audit(root: string): Answer {
   const { packages } = readDatabase(root)
-  for (const [state, text] of auditTexts) {
+  return say(0, ...auditTexts.flatMap(([state, text]) => {
     const found = Object.keys(packages).sort().filter((name) => packages[name]?.state === state)
-    if (found.length === 0) continue
-    print(text)
-    for (const name of found) print(` ${name.padEnd(20)} ${(packages[name]?.summary ?? '').slice(0, 55)}`)
-    print('')
-  }
+    if (found.length === 0) return []
+    return [text, ...found.map((name) => ` ${name.padEnd(20)} ${(packages[name]?.summary ?? '').slice(0, 55)}`), '']
+  }))
 }
 
-function configurePending(root: string, names: readonly string[]): number {
+function configurePending(root: string, names: readonly string[]): Answer {
   const lock = takeLock(root, 'dpkgLock', 'dpkg')
   if ('holder' in lock) {
-    complain(`dpkg: error: dpkg frontend lock was locked by another process with pid ${lock.holder.pid}`)
-    complain('Note: removing the lock file is always wrong, can damage the locked area\nand the entire system. See <https://wiki.debian.org/Teams/Dpkg/FAQ#db-lock>.')
-    return 2
+    return refuse(2, `dpkg: error: dpkg frontend lock was locked by another process with pid ${lock.holder.pid}`,
+      'Note: removing the lock file is always wrong, can damage the locked area\nand the entire system. See <https://wiki.debian.org/Teams/Dpkg/FAQ#db-lock>.')
   }
-  const broken: string[] = []
+  const [said, problems, broken] = [[] as string[], [] as string[], [] as string[]]
   try {
     const pending = Object.entries(readDatabase(root).packages).filter(([name, { state }]) =>
       (state === 'unpacked' || state === 'half-configured') && (names.includes('-a') || names.includes('--pending') || names.includes(name)))
     for (const [name, { version }] of pending) {
-      print(`Setting up ${name} (${version}) ...`)
-      if (takeFault(root, 'apt-fails') === undefined) configure(root, name)
+      said.push(`Setting up ${name} (${version}) ...`)
+      if (takeFault(root, 'apt-fails') === undefined) said.push(...configure(root, name))
       else {
-        complain(`dpkg: error processing package ${name} (--configure):\n installed ${name} package post-installation script subprocess returned error exit status 1`)
+        problems.push(`dpkg: error processing package ${name} (--configure):\n installed ${name} package post-installation script subprocess returned error exit status 1`)
         broken.push(name)
       }
     }
@@ -72,13 +64,13 @@ function configurePending(root: string, names: readonly string[]): number {
   } finally {
     lock.release()
   }
-  if (broken.length > 0) complain(`Errors were encountered while processing:\n${broken.map((name) => ` ${name}`).join('\n')}`)
-  return broken.length > 0 ? 1 : 0
+  if (broken.length > 0) problems.push(`Errors were encountered while processing:\n${broken.map((name) => ` ${name}`).join('\n')}`)
+  return { stdout: lines(said), stderr: lines(problems), exit: broken.length > 0 ? 1 : 0 }
 }
 
 const abbreviations: Record<PackageState, string> = { installed: 'i ', 'half-installed': 'HR', unpacked: 'U ', 'half-configured': 'F ' }
 
-export function dpkgQuery(root: string, args: readonly string[]): number {
+export function dpkgQuery(root: string, args: readonly string[]): Answer {
   const { packages } = readDatabase(root)
   let format = '${Package}\\t${Version}\\n'
   const names: string[] = []
@@ -91,22 +83,18 @@ export function dpkgQuery(root: string, args: readonly string[]): number {
     else if (word.startsWith('-f')) format = word.slice(2)
     else if (!word.startsWith('-')) names.push(word)
   }
-  if (!shows) {
-    complain('dpkg-query: error: need an action option')
-    return 2
-  }
+  if (!shows) return refuse(2, 'dpkg-query: error: need an action option')
   const matches = (pattern: string): string[] => {
     const expression = new RegExp(`^${pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')}$`)
     return Object.keys(packages).filter((name) => expression.test(name))
   }
   const absent = names.filter((name) => matches(name).length === 0)
   const chosen = names.length === 0 ? Object.keys(packages) : [...new Set(names.flatMap(matches))]
-  for (const name of chosen.sort()) {
-    const found = packages[name]
-    if (found !== undefined) process.stdout.write(render(format, name, found))
+  return {
+    stdout: chosen.sort().map((name) => packages[name] === undefined ? '' : render(format, name, packages[name])).join(''),
+    stderr: lines(absent.map((name) => `dpkg-query: no packages found matching ${name}`)),
+    exit: absent.length > 0 ? 1 : 0
   }
-  for (const name of absent) complain(`dpkg-query: no packages found matching ${name}`)
-  return absent.length > 0 ? 1 : 0
 }
 
 function render(format: string, name: string, { version, architecture, summary, state, held }: InstalledPackage): string {
@@ -128,28 +116,18 @@ function render(format: string, name: string, { version, architecture, summary, 
     escaped === undefined ? fields[field ?? ''] ?? '' : { t: '\t', n: '\n', r: '\r' }[escaped] ?? escaped)
 }
 
-export function aptMark(root: string, args: readonly string[]): number {
+export function aptMark(root: string, args: readonly string[]): Answer {
   const [verb = '', ...names] = args
   const { packages } = readDatabase(root)
   switch (verb) {
-    case 'showhold':
-      for (const name of Object.keys(packages).sort()) if (packages[name]?.held === true) print(name)
-      return 0
+    case 'showhold': return say(0, ...Object.keys(packages).sort().filter((name) => packages[name]?.held === true))
     case 'hold':
     case 'unhold': {
       const unknown = names.find((name) => packages[name] === undefined)
-      if (unknown !== undefined) {
-        complain(`E: Unable to locate package ${unknown}`)
-        return 100
-      }
-      for (const name of names) {
-        changePackage(root, name, { held: verb === 'hold' })
-        print(verb === 'hold' ? `${name} set on hold.` : `Canceled hold on ${name}.`)
-      }
-      return 0
+      if (unknown !== undefined) return refuse(100, `E: Unable to locate package ${unknown}`)
+      for (const name of names) changePackage(root, name, { held: verb === 'hold' })
+      return say(0, ...names.map((name) => (verb === 'hold' ? `${name} set on hold.` : `Canceled hold on ${name}.`)))
     }
-    default:
-      complain(`E: Invalid operation ${verb}`)
-      return 100
+    default: return refuse(100, `E: Invalid operation ${verb}`)
   }
 }

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { at } from './host-layout.ts'
 import type { Runit, ServiceState } from './runit.ts'
-import type { Answer, Question } from './pid1-socket.ts'
+import type { Answer, Question } from './pid1-question.ts'
 
 const service = 'gitaly'
 

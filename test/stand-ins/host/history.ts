@@ -9,8 +9,12 @@ export interface CommandRecord {
   readonly command: string
   readonly args: readonly string[]
   readonly boot_id: string
-  /** null = killed by a signal of its own fault. A command killed from outside leaves no record. */
+  /**
+   * null = ended by a signal: of its own fault, or while the machine was still at work on it, which finishes all the
+   * same. A process of its own (apt-get) that is killed from outside leaves no record.
+   */
   readonly exit: number | null
+  /** Of the work itself; what its start took is not in it. */
   readonly ms: number
   readonly pid: number
 }

@@ -7,7 +7,7 @@ import { readJson } from './durable-file.ts'
 export const layout = {
   settings: 'etc/machine.json',
   faults: 'etc/faults.json',
-  pid1: 'etc/pid1.path',
+  pid1: 'etc/pid1.address',
   repository: 'etc/apt/repository.json',
   packages: 'var/lib/dpkg/status.json',
   dpkgLock: 'var/lib/dpkg/lock-frontend',
@@ -62,6 +62,8 @@ export interface GitalySettings {
 
 export interface MachineSettings {
   readonly node: string
+  /** 127.x.y.z: where the machine listens for the host's own commands. */
+  readonly address: string
   /** The agent's command line; empty = this host has none. */
   readonly agent: readonly string[]
   /** From power to a running kernel, first boot. */

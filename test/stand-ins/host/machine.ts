@@ -5,17 +5,18 @@
 // ends when its stdin closes, that is with the program that started it.
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, openSync, readdirSync, realpathSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { createAgentService } from './agent-service.ts'
-import { kernelsIn } from './apt-get.ts'
-import { writeDurably } from './durable-file.ts'
+import { keepUptime, writeBootFiles } from './boot-files.ts'
+import { mountDataDisk } from './data-disk.ts'
 import { takeFault } from './faults.ts'
-import { gitlabCtl } from './gitlab-ctl.ts'
 import { appendRecord, type BootRecord, type MachineEvent } from './history.ts'
+import { answerCommand } from './host-commands.ts'
 import { at, hostMarker, readSettings } from './host-layout.ts'
-import { openPid1Socket, type Answer, type Question } from './pid1-socket.ts'
-import { endAll, processesOf } from './processes.ts'
+import { type Answer, ok, refuse } from './pid1-question.ts'
+import { openPid1Socket } from './pid1-socket.ts'
+import { type Askers, endAll, processesOf } from './processes.ts'
 import { createRunit } from './runit.ts'
 import { createSystemdCommands } from './systemd-commands.ts'
 import { createUnits } from './units.ts'
@@ -29,6 +30,7 @@ let power: 'off' | 'up' | 'stopping' = 'off'
 let bootId = ''
 /** Timers of this boot; none survives it. */
 const timers = new Set<NodeJS.Timeout>()
+const askers: Askers = new Set()
 
 const environment: Record<string, string> = {
   PATH: `${root}/bin:${dirname(process.execPath)}:/usr/bin:/bin`,
@@ -54,18 +56,20 @@ function later(ms: number, act: () => void): void {
 }
 
 const runit = createRunit({ root, settings, environment, tell })
-const agent = createAgentService({ root, settings, environment, tell, attach: (facts) => { units.attach('pitstop-agent.service', facts) } })
-const units = createUnits({ root, environment, tell }, [
+const agent = createAgentService({ root, settings, environment, askers, tell, attach: (facts) => { units.attach('pitstop-agent.service', facts) } })
+const units = createUnits({ root, environment, askers, tell }, [
   { name: 'pitstop-agent.service', start: agent.start, stop: agent.stop },
   { name: 'gitlab-runsvdir.service', start: startRunsvdir, stop: stopRunsvdir }
 ])
 const systemd = createSystemdCommands({
   root, units, timerSlackMs: settings.timerSlackMs, path: environment['PATH'] ?? '',
-  reboot: () => { void orderedReboot() },
+  orderReboot,
   agentReady: () => { tell('agent-ready', { pid: agent.pid() }) }
 })
-const socket = await openPid1Socket(root, answer)
-const watchdog = spawn('/bin/sh', [new URL('watchdog.sh', import.meta.url).pathname, `${hostMarker}=${root}`, socket.folder], {
+const host = { root, runit, systemd, bootId: () => bootId, isOff: () => power === 'off' }
+const socket = await openPid1Socket(root, settings.address, askers, async (question, isWaitedFor) =>
+  (question.command === 'machine' ? hand(question.args[0] ?? '') : await answerCommand(host, question, isWaitedFor)))
+const watchdog = spawn('/bin/sh', [new URL('watchdog.sh', import.meta.url).pathname, `${hostMarker}=${root}`, at(root, 'pid1'), socket.address], {
   stdio: ['pipe', 'ignore', 'ignore'], detached: true, env: { PATH: '/usr/bin:/bin' }
 })
 watchdog.stdin.on('error', () => undefined)
@@ -83,19 +87,8 @@ later(settings.firmwareMs, () => { boot('power-on') })
 
 function boot(cause: BootRecord['cause']): void {
   bootId = randomUUID()
-  const kernels = kernelsIn(root)
-  const older = kernels.length > 1 && takeFault(root, 'old-kernel') !== undefined
-  const kernel = kernels[kernels.length - (older ? 2 : 1)] ?? '0.0.0-none'
-  for (const entry of existsSync(at(root, 'run')) ? readdirSync(at(root, 'run')) : []) rmSync(`${at(root, 'run')}/${entry}`, { recursive: true, force: true })
-  for (const place of ['dpkgLock', 'listsLock'] as const) rmSync(at(root, place), { force: true })
-  mkdirSync(at(root, 'run'), { recursive: true })
-  writeFileSync(`${at(root, 'run')}/machine.json`, JSON.stringify({ pid: process.pid }))
-  mountDataDisk()
-  if (takeFault(root, 'data-disk-missing') !== undefined) setDataDiskAside()
-  mkdirSync(dirname(at(root, 'bootId')), { recursive: true })
-  writeDurably(at(root, 'bootId'), `${bootId}\n`)
-  writeDurably(at(root, 'kernel'), `${kernel}\n`)
-  keepUptime()
+  const kernel = writeBootFiles(root, settings, bootId)
+  timers.add(keepUptime(root))
   power = 'up'
   appendRecord(root, 'bootHistory', { at: new Date().toISOString(), boot_id: bootId, kernel, cause })
   tell('boot', { cause, kernel })
@@ -113,21 +106,6 @@ function takePowerFaults(): void {
   if (spontaneous !== undefined) later(spontaneous.ms, () => { void powerCut() })
 }
 
-function keepUptime(): void {
-  const bootedAt = performance.now()
-  writeFileSync(at(root, 'stat'), `cpu  0 0 0 0 0 0 0 0 0 0\nbtime ${Math.floor(Date.now() / 1000)}\n`)
-  rmSync(at(root, 'uptime'), { force: true })
-  const file = openSync(at(root, 'uptime'), 'w', 0o444)
-  // Written in place, never shorter than before: a reader sees no empty file.
-  const write = (): void => {
-    const uptime = ((performance.now() - bootedAt) / 1000).toFixed(2)
-    writeSync(file, `${uptime} ${uptime}\n`, 0)
-  }
-  write()
-  const timer = setInterval(write, 1000)
-  timers.add(timer)
-}
-
 function startRunsvdir(): void {
   units.attach('gitlab-runsvdir.service', { active: 'active', sub: 'running', pid: process.pid })
   runit.boot()
@@ -138,29 +116,6 @@ async function stopRunsvdir(): Promise<void> {
   runit.signal('SIGTERM')
   if (!await runit.until(({ state }) => state === 'down', settings.shutdownGraceMs)) runit.signal('SIGKILL')
   units.attach('gitlab-runsvdir.service', { active: 'inactive', sub: 'dead', pid: 0 })
-}
-
-// The data disk is mounted on the folder of all storages; set aside, the empty mount point shows instead.
-function dataFolders(): { mounted: string, aside: string }[] {
-  const paths = [...new Set(settings.gitaly.storages.map(({ path }) => path))]
-  return paths.map((path, index) => ({ mounted: `${root}${path}`, aside: `${at(root, 'dataDisk')}/${index}` }))
-}
-
-function mountDataDisk(): void {
-  for (const { mounted, aside } of dataFolders()) {
-    if (!existsSync(aside)) continue
-    rmSync(mounted, { recursive: true, force: true })
-    renameSync(aside, mounted)
-  }
-}
-
-function setDataDiskAside(): void {
-  mkdirSync(at(root, 'dataDisk'), { recursive: true })
-  for (const { mounted, aside } of dataFolders()) {
-    if (!existsSync(mounted)) continue
-    renameSync(mounted, aside)
-    mkdirSync(mounted, { recursive: true })
-  }
 }
 
 /** The end of a boot, whatever ended it: nothing of it may act any more. */
@@ -174,15 +129,20 @@ function endBoot(): void {
 }
 
 async function endProcesses(graceMs: number): Promise<void> {
-  await endAll(() => processesOf(root), graceMs)
+  await endAll(() => processesOf(root, askers), graceMs)
   // They are gone; what is waited for here is that their ends were heard of, so that `off` comes last.
   await Promise.all([runit.until(({ state }) => state === 'down', 1000), agent.ended(), units.ended()])
 }
 
-async function orderedReboot(): Promise<void> {
-  if (power !== 'up') return
+/** Ordered is ordered: the time counts from here, whenever the asker lets go. @returns what begins it, once. */
+function orderReboot(): () => void {
+  if (power !== 'up') return () => undefined
   power = 'stopping'
   tell('reboot-requested')
+  return () => { void reboot() }
+}
+
+async function reboot(): Promise<void> {
   endBoot()
   await endProcesses(settings.shutdownGraceMs)
   offAndOn('ordered')
@@ -219,18 +179,9 @@ async function powerOff(graceMs: number): Promise<void> {
   power = 'off'
   tell('off')
   socket.close()
-  watchdog.stdin.end()
+  // Nothing is left to end, and it might mistake the processes of the next machine for ours.
+  watchdog.kill('SIGKILL')
   process.exit(0)
-}
-
-async function answer(question: Question): Promise<Answer> {
-  if (question.command === 'machine') return hand(question.args[0] ?? '')
-  if (power === 'off') {
-    if (question.command === 'gitlab-ctl') return { stdout: 'fail: gitaly: runsv not running\n', stderr: '', exit: 1 }
-    return { stdout: '', stderr: "System has not been booted with systemd as init system (PID 1). Can't operate.\nFailed to connect to bus: Host is down\n", exit: 1 }
-  }
-  if (question.command === 'gitlab-ctl') return await gitlabCtl(root, runit, question)
-  return await systemd.answer(question) ?? { stdout: '', stderr: `${question.command}: command not found\n`, exit: 127 }
 }
 
 /** What a person does to the machine itself; asked by stand-in-host.ts alone. */
@@ -246,12 +197,12 @@ function hand(action: string): Answer {
       void powerCut()
       break
     case 'mount-data-disk':
-      mountDataDisk()
+      mountDataDisk(root, settings)
       break
     case 'look-at-faults':
       takePowerFaults()
       break
-    default: return { stdout: '', stderr: `machine: no such action ${action}\n`, exit: 2 }
+    default: return refuse(`machine: no such action ${action}`, 2)
   }
-  return { stdout: '', stderr: '', exit: 0 }
+  return ok()
 }

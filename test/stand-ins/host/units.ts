@@ -4,9 +4,9 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync, lstatSync, mkdirSync, openSync, closeSync, rmSync, symlinkSync } from 'node:fs'
-import { at, parentMarker } from './host-layout.ts'
+import { at } from './host-layout.ts'
 import type { MachineEvent } from './history.ts'
-import { endAll, processesMarked, signalAll } from './processes.ts'
+import { type Askers, endAll, processesUnder, signalAll } from './processes.ts'
 
 export interface Unit {
   readonly name: string
@@ -37,6 +37,7 @@ interface TransientUnit {
 interface Surroundings {
   readonly root: string
   readonly environment: Record<string, string>
+  readonly askers: Askers
   readonly tell: (event: MachineEvent['event'], facts?: Record<string, string | number | boolean | null>) => void
 }
 
@@ -61,7 +62,7 @@ export interface Units {
   readonly attach: (name: string, facts: Partial<Pick<Unit, 'active' | 'sub' | 'pid' | 'restarts' | 'result'>>) => void
 }
 
-export function createUnits({ root, environment, tell }: Surroundings, owned: readonly Pick<Unit, 'name' | 'stop' | 'start'>[]): Units {
+export function createUnits({ root, environment, askers, tell }: Surroundings, owned: readonly Pick<Unit, 'name' | 'stop' | 'start'>[]): Units {
   const units = new Map<string, Unit>()
   const timers = new Set<NodeJS.Timeout>()
   const running = new Set<Promise<void>>()
@@ -101,7 +102,7 @@ export function createUnits({ root, environment, tell }: Surroundings, owned: re
       cwd: '/', detached: true, stdio: ['ignore', journal, journal], env: { ...environment, ...spec.environment, INVOCATION_ID: id }
     })
     closeSync(journal)
-    const processes = (): number[] => [...processesMarked(`INVOCATION_ID=${id}`), ...processesMarked(`${parentMarker}=${child.pid ?? 0}`)]
+    const processes = (): number[] => processesUnder(id, child.pid ?? 0, askers)
     let timedOut = false
     let stopping = false
     const limit = seconds(spec.properties.get('RuntimeMaxSec'))

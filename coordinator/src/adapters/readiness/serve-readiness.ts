@@ -1,6 +1,6 @@
 // Hears agents: "I am back." An agent is heard only about itself; a standby says who acts.
 import * as grpc from '@grpc/grpc-js'
-import { CoordinatorService, type CoordinatorServiceHandlers, HealthService, faultCodeTrailer, holderTrailer } from '@pitstop/proto'
+import { CoordinatorService, type CoordinatorServiceHandlers, HealthService, type TlsFiles, faultCodeTrailer, holderTrailer, watchedServerCredentials } from '@pitstop/proto'
 import { Fault, asFault } from '@pitstop/shared/fault'
 import { faultTable } from '@pitstop/shared/fault-table'
 import { identityFromAltNames } from '@pitstop/shared/identity'
@@ -11,7 +11,7 @@ export interface ReadinessParts {
   /** host:port */
   readonly listen: string
   readonly fleet: string
-  readonly tls: { readonly certificate: string, readonly key: string, readonly authority: string }
+  readonly tls: TlsFiles
   readonly coordinator: {
     readonly acting: boolean
     readonly holder: LeaseRow | null
@@ -40,15 +40,15 @@ export async function serveReadiness({ listen, fleet, tls, coordinator }: Readin
   server.addService(HealthService.service, {
     Check(_call: unknown, callback: (error: null, answer: { status: string }) => void) { callback(null, { status: coordinator.acting ? 'SERVING' : 'NOT_SERVING' }) }
   })
-  // Reads the files again by itself: a renewed certificate needs no restart.
-  const files = new grpc.experimental.FileWatcherCertificateProvider({ caCertificateFile: tls.authority, certificateFile: tls.certificate, privateKeyFile: tls.key, refreshIntervalMs: 5000 })
-  const credentials = grpc.experimental.createCertificateProviderServerCredentials(files, files, true)
+  const { credentials, release } = await watchedServerCredentials(tls).catch((error: unknown) => {
+    throw new Fault('CERTIFICATE_INVALID', 'certificate, key and authority could not be loaded', { cause: error })
+  })
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(listen, credentials, (error, bound) => {
       if (error === null) resolve(bound)
       else reject(new Fault('INVALID_CONFIGURATION', `cannot listen for agents on ${listen}`, { cause: error, hint: 'is the port taken? change listen.agents' }))
     })
-  })
+  }).finally(release)
   return {
     port,
     close: () => new Promise((resolve) => {
