@@ -1,0 +1,35 @@
+// `pitstop coordinator`: the process itself, in the foreground. A first signal stops it in good order, a second at once.
+import type { Command } from 'commander'
+import { loadSettings } from '../../config.ts'
+import type { Perform } from '../context.ts'
+import { examples } from '../examples.ts'
+
+export function coordinatorCommand(program: Command, perform: Perform): void {
+  program.command('coordinator').description('run the coordinator in the foreground; logs are JSON lines on stderr')
+    .option('--check', 'only read the configuration')
+    .addHelpText('after', examples('pitstop coordinator --config /etc/pitstop/coordinator.yml', 'pitstop coordinator --check'))
+    .action(perform(async (context, command) => {
+      const settings = loadSettings(context.options.config)
+      if (command.opts<{ check?: boolean }>().check === true) {
+        context.print({ ok: true, file: settings.file, fleet: settings.fleet }, () => [`${settings.file} is good: fleet ${settings.fleet}`])
+        return
+      }
+      // Server, store and gRPC are heavy; the other verbs do not load them.
+      const [{ runCoordinator }, { createLog }] = await Promise.all([import('../../main.ts'), import('../log.ts')])
+      const log = createLog()
+      let interrupted: () => void = () => undefined
+      const signal = new Promise<void>((resolve) => { interrupted = resolve })
+      // Listened for before anything starts: a signal in mid-start stops it as soon as it has started.
+      const forget = context.terminal.onInterrupt(interrupted)
+      try {
+        const running = await runCoordinator(settings, { log })
+        await signal
+        log('info', 'stopping; send the signal again to stop at once')
+        forget()
+        await running.stop()
+        log('info', 'stopped')
+      } finally {
+        forget()
+      }
+    }))
+}

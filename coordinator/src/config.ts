@@ -1,0 +1,111 @@
+// The coordinator's configuration: one YAML in kebab-case, strict, put together from the sections of its parts. All
+// problems are told at once with file:line:column by shared/configuration. Reads one file; nothing else is touched.
+import { readFileSync } from 'node:fs'
+import * as v from 'valibot'
+import { duration, fleetName, hostPort, readConfiguration } from '@pitstop/shared/configuration'
+import { formatDuration } from '@pitstop/shared/duration'
+import { Fault } from '@pitstop/shared/fault'
+import { type GitLabSettings, gitLabSection } from './adapters/gitlab/gitlab-section.ts'
+import { type InventorySettings, inventorySection } from './adapters/inventory/inventory-section.ts'
+import { type PolicyDefaults, policyConflicts, policySection } from './config/policy-section.ts'
+import { type TokenSettings, tokensSection } from './config/tokens-section.ts'
+
+export const defaultConfigurationFile = '/etc/pitstop/coordinator.yml'
+export const defaultSocket = '/run/pitstop/coordinator.sock'
+
+export interface Settings {
+  readonly file: string
+  readonly fleet: string
+  /** Path of the SQLite file. */
+  readonly store: string
+  /** host:port by which others reach us; standbys and refusals name it. */
+  readonly address: string
+  readonly listen: {
+    /** host:port of the HTTP API; null = the unix socket alone. */
+    readonly http: string | null
+    readonly socket: string
+    /** host:port for agents that report themselves ready. */
+    readonly agents: string
+  }
+  readonly tls: { readonly certificate: string, readonly key: string, readonly authority: string }
+  readonly breakGlass: string
+  readonly leaseTtlMs: number
+  readonly gitlab: GitLabSettings
+  readonly inventory: InventorySettings
+  readonly gitalyTokenFile?: string
+  readonly tokens: readonly TokenSettings[]
+  readonly policy: PolicyDefaults
+}
+
+const path = v.pipe(v.string('must be an absolute path'), v.startsWith('/', 'must be an absolute path'))
+const storePath = v.pipe(
+  v.string('must be the absolute path of the SQLite file'),
+  v.check((text) => !/^postgres(?:ql)?:/.test(text), 'PostgreSQL is not supported by this release; name the path of an SQLite file'),
+  v.check((text) => /^postgres(?:ql)?:/.test(text) || text.startsWith('/'), 'must be the absolute path of the SQLite file')
+)
+
+const strict = v.strictObject({
+  'fleet': fleetName,
+  'store': v.optional(storePath, '/var/lib/pitstop/coordinator.db'),
+  'address': hostPort,
+  'listen': v.strictObject({ http: v.optional(hostPort), socket: v.optional(path, defaultSocket), agents: hostPort }),
+  'tls': v.strictObject({ certificate: path, key: path, authority: path }),
+  'break-glass': v.optional(path, '/var/lib/pitstop/break-glass.txt'),
+  'lease': v.optional(v.strictObject({ ttl: v.optional(v.pipe(duration, v.minValue(1000, 'must be 1s or more')), '30s') }), {}),
+  'gitlab': gitLabSection,
+  'inventory': inventorySection,
+  'gitaly-token-file': v.optional(path),
+  'tokens': v.optional(tokensSection, []),
+  'policy': v.optional(policySection, {})
+})
+
+const schema = v.pipe(
+  strict,
+  v.rawCheck(({ dataset, addIssue }) => {
+    const problem = (keys: readonly string[], message: string, found: unknown): void => {
+      const [first, ...rest] = keys.map((key) => ({ type: 'object' as const, origin: 'value' as const, input: {}, key, value: undefined }))
+      addIssue({ message, path: first === undefined ? undefined : [first, ...rest], input: found })
+    }
+    // Sections that are wrong in themselves did not become settings; what did is compared all the same.
+    const { gitlab, lease, policy } = dataset.value as Partial<v.InferOutput<typeof strict>>
+    const requestTimeoutMs = gitlab?.requestTimeoutMs
+    const ttl = lease?.ttl
+    // Renewed after a third: what is left of it then must cover one request to GitLab, with room for a failed renewal.
+    if (typeof requestTimeoutMs === 'number' && typeof ttl === 'number' && requestTimeoutMs > ttl / 2) {
+      problem(['gitlab', 'request-timeout'], `must not be longer than half of lease.ttl (${formatDuration(ttl)}): a request could outlive the lease; set ${formatDuration(ttl / 2)} or a longer ttl`, formatDuration(requestTimeoutMs))
+    }
+    if (requestTimeoutMs !== undefined && policy?.groupSize !== undefined) {
+      for (const { key, text, found } of policyConflicts(policy, gitlab?.assigner !== undefined)) problem(['policy', ...key], text, found)
+    }
+  })
+)
+
+/** @throws Fault INVALID_CONFIGURATION with all problems. */
+export function parseSettings(file: string, text: string): Settings {
+  const input = readConfiguration(file, text, schema)
+  return {
+    file,
+    fleet: input.fleet,
+    store: input.store,
+    address: input.address,
+    listen: { http: input.listen.http ?? null, socket: input.listen.socket, agents: input.listen.agents },
+    tls: input.tls,
+    breakGlass: input['break-glass'],
+    leaseTtlMs: input.lease.ttl,
+    gitlab: input.gitlab,
+    inventory: input.inventory,
+    ...input['gitaly-token-file'] === undefined ? {} : { gitalyTokenFile: input['gitaly-token-file'] },
+    tokens: input.tokens,
+    policy: input.policy
+  }
+}
+
+export function loadSettings(file: string): Settings {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new Fault('INVALID_CONFIGURATION', `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`, { hint: 'name another file with --config, or write one with: pitstop init', cause: error })
+  }
+  return parseSettings(file, text)
+}

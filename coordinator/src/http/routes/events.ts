@@ -1,0 +1,77 @@
+// The journal as server-sent events: what was, then what comes. `id` is the event's seq, so a follower that lost its
+// connection goes on with Last-Event-ID and misses nothing. A reader that does not read is dropped, never waited for.
+import { PassThrough } from 'node:stream'
+import { Type } from 'typebox'
+import { Fault } from '@pitstop/shared/fault'
+import type { Event, FleetEvent, Recorded } from '../../domain/event.ts'
+import { fleetStream } from '../../ports.ts'
+import type { Api, ApiSettings, Served } from '../ports.ts'
+import { digits, planHash } from '../schema.ts'
+
+type Any = Recorded<Event | FleetEvent>
+
+/** Bytes that may wait for a reader before it is dropped; a whole campaign's journal fits. */
+const waitingLimit = 8 * 1024 * 1024
+/** Below the idle time-outs of usual proxies. */
+const usualHeartbeatMs = 15_000
+
+const query = Type.Object({ plan: Type.Optional(planHash), after: Type.Optional(digits) }, { additionalProperties: false })
+
+export function eventRoutes(api: Api, coordinator: Served, { heartbeatMs = usualHeartbeatMs }: ApiSettings): void {
+  const open = new Set<PassThrough>()
+  // Streams never end by themselves; without this closing would wait for them.
+  api.addHook('preClose', (done) => {
+    for (const stream of open) stream.end()
+    done()
+  })
+
+  api.get('/events', { schema: { tags: ['events'], summary: 'Journal events as server-sent events; go on with Last-Event-ID or ?after=', querystring: query } }, async (request, reply) => {
+    const plan = request.query.plan === undefined ? undefined : (await coordinator.findPlan(request.query.plan)).hash
+    const after = startOf(request.headers['last-event-id'], request.query.after)
+    const out = new PassThrough({ highWaterMark: 64 * 1024 })
+    let last = after
+    let waiting: { recorded: Any, stream: string }[] | null = []
+
+    const write = (recorded: Any, stream: string): void => {
+      if (recorded.seq <= last || out.destroyed) return
+      last = recorded.seq
+      out.write(`id: ${recorded.seq}\ndata: ${JSON.stringify({ stream, ...recorded })}\n\n`)
+    }
+    // Listening begins before the past is read, so that nothing falls between the two.
+    const unsubscribe = coordinator.onEvent((recorded, stream) => {
+      if (plan !== undefined && stream !== plan && stream !== fleetStream) return
+      if (waiting !== null) waiting.push({ recorded, stream })
+      else if (out.writableLength > waitingLimit) out.destroy()
+      else write(recorded, stream)
+    })
+    const heartbeat = setInterval(() => { if (!out.destroyed) out.write(':\n\n') }, heartbeatMs)
+    open.add(out)
+    out.on('close', () => {
+      unsubscribe()
+      clearInterval(heartbeat)
+      open.delete(out)
+    })
+    request.raw.on('close', () => { if (request.raw.socket.destroyed) out.destroy() })
+    try {
+      const past = plan ?? (await coordinator.view())?.plan
+      const events = [
+        ...(await coordinator.fleetJournal(after)).map((recorded) => ({ recorded, stream: fleetStream })),
+        ...(past === undefined ? [] : (await coordinator.journal(past, after)).map((recorded) => ({ recorded, stream: past })))
+      ]
+      out.write('retry: 1000\n\n')
+      for (const { recorded, stream } of events.sort((a, b) => a.recorded.seq - b.recorded.seq)) write(recorded, stream)
+      for (const { recorded, stream } of waiting) write(recorded, stream)
+      waiting = null
+    } catch (error) {
+      out.destroy()
+      throw error
+    }
+    return reply.header('content-type', 'text/event-stream; charset=utf-8').header('cache-control', 'no-store').header('x-accel-buffering', 'no').send(out)
+  })
+}
+
+function startOf(header: string | string[] | undefined, after: string | undefined): number {
+  const given = (Array.isArray(header) ? header[0] : header) ?? after ?? '0'
+  if (!/^\d{1,15}$/.test(given)) throw new Fault('INVALID_INPUT', `Last-Event-ID must be the number of an event, not ${JSON.stringify(given.slice(0, 40))}`)
+  return Number(given)
+}

@@ -1,0 +1,77 @@
+// The fleet as a whole: who acts, what holds things up, the freeze, and the checks before work.
+/* oxlint-disable oxc/no-async-endpoint-handlers -- the rule is about Express; Fastify awaits its handlers. */
+import { Type } from 'typebox'
+import { type Reason, asFault, reason } from '@pitstop/shared/fault'
+import { policyOf } from '../../config/policy-section.ts'
+import type { Excluded, Plan } from '../../domain/plan.ts'
+import { actorOf } from '../access.ts'
+import type { Api, ApiSettings, Served } from '../ports.ts'
+import { preflightBody, reasonBody } from '../schema.ts'
+
+const tags = ['fleet']
+/** A preflight without a plan asks as if a window of this length opened now. */
+const trialMs = 8 * 3_600_000
+
+export function fleetRoutes(api: Api, coordinator: Served, settings: ApiSettings): void {
+  const { fleet, version } = settings
+  const fleetState = (): object => {
+    const { acting, holder, frozen } = coordinator
+    return { fleet, version, acting, holder: holder?.holder ?? null, address: holder?.address ?? null, epoch: holder?.epoch ?? null, frozen: frozen === null ? null : { by: frozen.by, reason: frozen.reason } }
+  }
+
+  api.get('/status', { schema: { tags, summary: 'Who acts, frozen or not, and the window in one line' } }, async () => {
+    const view = await coordinator.view()
+    const window = view === null ? null : {
+      plan: view.plan, window: view.window, label: view.label, by: view.by, openedAt: view.openedAt, closesAt: view.closesAt, slotsTaken: view.slotsTaken,
+      groupSize: view.groupSize, nodes: view.nodes.length, done: view.nodes.filter(({ phase }) => phase === 'done' || phase === 'current').length,
+      failures: view.failures, failureBudget: view.failureBudget
+    }
+    return { ...fleetState(), window }
+  })
+
+  api.get('/lease', { schema: { tags, summary: 'The fleet lease as the store has it' } }, async () => {
+    const lease = await coordinator.lease()
+    return { acting: coordinator.acting, lease, expiresInMs: lease === null ? null : lease.expiresAt - settings.now() }
+  })
+
+  api.get('/why', { schema: { tags, summary: 'Why things are not further along', querystring: Type.Object({ node: Type.Optional(Type.String({ maxLength: 253 })) }, { additionalProperties: false }) } }, async ({ query }) => {
+    const { acting, holder, frozen } = coordinator
+    const view = await coordinator.view()
+    const standing: Reason[] = [
+      ...(acting ? [] : [reason('STANDBY', holder === null ? 'this coordinator does not act' : `this coordinator stands by; ${holder.holder} at ${holder.address} acts`)]),
+      ...(frozen === null ? [] : [reason('FROZEN', `frozen by ${frozen.by}: ${frozen.reason}`)]),
+      ...(view === null || view.phase === 'closed' ? [reason('NO_WINDOW', view === null ? 'there has been no window yet' : `window ${view.window} of plan ${view.plan.slice(0, 12)} is closed`)] : [])
+    ]
+    const named = query.node?.toLowerCase()
+    const nodes = (view?.nodes ?? []).filter(({ node, reasons }) => named === undefined ? reasons.length > 0 : node === named)
+    if (named !== undefined && nodes.length === 0) standing.push(reason('NOT_FOUND', `${named} is not in ${view === null ? 'any window' : `plan ${view.plan.slice(0, 12)}`}`, 'pitstop node list'))
+    return {
+      label: view?.label ?? null, standing, gates: view?.gates ?? [], window: view?.reasons ?? [], halt: view?.halt?.reasons ?? [], pause: view?.pause?.reasons ?? [],
+      nodes: nodes.map(({ node, phase, step, reasons }) => ({ node, phase, step, reasons })),
+      obligations: (view?.obligations ?? []).filter(({ status, node }) => status === 'open' && (named === undefined || node === named)).map(({ id, because }) => ({ id, because }))
+    }
+  })
+
+  for (const kind of ['freeze', 'unfreeze'] as const) {
+    api.post(`/${kind}`, { schema: { tags, summary: kind === 'freeze' ? 'Stop every effect, at once' : 'Allow effects again', body: reasonBody } }, async (request) => {
+      await coordinator[kind](actorOf(request), request.body.reason)
+      return fleetState()
+    })
+  }
+
+  api.post('/preflight', { schema: { tags, summary: 'Rights, certificates, tokens and inventory, proven without effect', body: preflightBody } }, async (request) => {
+    try {
+      const plan = request.body.plan === undefined ? await trialPlan(coordinator, settings, actorOf(request)) : (await coordinator.findPlan(request.body.plan)).plan
+      return { ...await coordinator.preflight(plan), nodes: plan.nodes.length, excluded: plan.excluded }
+    } catch (error) {
+      const fault = asFault(error)
+      if (fault.code === 'INTERNAL' || request.body.plan !== undefined) throw error
+      return { problems: fault.reasons.length > 0 ? fault.reasons : [fault.toReason()], warnings: [], nodes: 0, excluded: [] as Excluded[] }
+    }
+  })
+}
+
+async function trialPlan(coordinator: Served, { policy, hasAssigner, now }: ApiSettings, by: string): Promise<Plan> {
+  const opensAt = now()
+  return (await coordinator.draftPlan({ by, reason: 'preflight', opensAt, closesAt: opensAt + trialMs, policy: policyOf(policy, hasAssigner) })).plan
+}

@@ -1,0 +1,127 @@
+// One coordinator process, put together from its settings: checks first, then store, peers, listeners, and only then
+// the lease. Everything opened is on a list of releasers and is closed in the opposite order, also when starting fails.
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { asFault, Fault, type Reason } from '@pitstop/shared/fault'
+import { createAgents } from './adapters/agents/agents.ts'
+import { breakGlassFile } from './adapters/break-glass-file.ts'
+import { createGitLab } from './adapters/gitlab/gitlab.ts'
+import { tokenWarnings } from './adapters/gitlab/token.ts'
+import { createInventory } from './adapters/inventory/inventory.ts'
+import { serveReadiness } from './adapters/readiness/serve-readiness.ts'
+import { openStore } from './adapters/store/open-store.ts'
+import { systemClock } from './adapters/system-clock.ts'
+import type { Settings } from './config.ts'
+import { Coordinator } from './engine/coordinator.ts'
+import { buildApi } from './http/api.ts'
+import { isLoopback, listenSocket, listenTcp, readPair, splitHostPort } from './http/listen.ts'
+import type { ApiSettings } from './http/ports.ts'
+import { explainCertificate, explainKey } from './pki/certificate-facts.ts'
+import { version } from './config/version.ts'
+
+export type Log = (level: 'info' | 'warn' | 'error', text: string, facts?: Record<string, unknown>) => void
+
+export interface RunningCoordinator {
+  /** Base URL of the HTTP API with the port that was bound; null = the socket alone. */
+  readonly http: string | null
+  readonly socket: string
+  readonly agentsPort: number
+  /** Ends effects under way or leaves them to the next start, gives the lease back, closes everything. Once; later calls wait for the first. */
+  stop(): Promise<void>
+}
+
+/** What is under way may end by itself for so long; then calls to agents are cut, which the next start settles. */
+const graceMs = 3000
+
+/** @throws Fault CERTIFICATE_INVALID, STORE_*, INVALID_CONFIGURATION (a port or socket is taken) */
+export async function runCoordinator(settings: Settings, { log }: { readonly log: Log }): Promise<RunningCoordinator> {
+  const releasers: (() => Promise<void>)[] = []
+  const release = async (): Promise<void> => {
+    for (const each of releasers.splice(0).reverse()) await each().catch((error: unknown) => { log('warn', `while stopping: ${asFault(error).message}`) })
+  }
+  try {
+    return await start(settings, log, releasers, release)
+  } catch (error) {
+    await release()
+    throw error
+  }
+}
+
+async function start(settings: Settings, log: Log, releasers: (() => Promise<void>)[], release: () => Promise<void>): Promise<RunningCoordinator> {
+  const { fleet, tls, listen, leaseTtlMs } = settings
+  const clock = systemClock
+  const problems = await checkCertificate(settings)
+  if (problems.length > 0) throw new Fault('CERTIFICATE_INVALID', problems.map(({ text }) => text).join('; '), { reasons: problems, ...problems[0] === undefined ? {} : { hint: problems[0].hint } })
+  for (const warning of await tokenWarnings(secretFiles(settings))) log('warn', `${warning.text}; ${warning.hint}`, { code: warning.code })
+
+  const store = await openStore(settings.store, fleet)
+  releasers.push(() => store.close())
+  const gitlab = createGitLab(settings.gitlab)
+  releasers.push(() => gitlab.close())
+  const agents = createAgents({ fleet, tls, gitalyTokenFile: settings.gitalyTokenFile })
+  const inventory = createInventory(settings.inventory)
+  const { assigner } = settings.gitlab
+  const coordinator = new Coordinator({
+    fleet, store, gitlab, agents, inventory, clock, log,
+    lease: { holder: `${hostname()}/${process.pid}/${randomBytes(4).toString('hex')}`, address: settings.address, ttlMs: leaseTtlMs },
+    byHand: { gitlab: settings.gitlab.url, assigner: assigner === undefined ? null : { url: assigner.url, project: assigner.project, schedule: assigner.schedule } },
+    writeBreakGlass: breakGlassFile(settings.breakGlass),
+    checkOwnCertificate: (until) => checkCertificate(settings, until),
+    dependsOn: dependencies(settings),
+    landsWithinMs: settings.gitlab.landsWithinMs
+  })
+  releasers.push(async () => {
+    const stopped = coordinator.stop()
+    await endOrGrace(stopped)
+    agents.close()
+    await stopped
+  })
+
+  const common: Omit<ApiSettings, 'access' | 'tls'> = { fleet, version, policy: settings.policy, hasAssigner: assigner !== undefined, inventory, now: () => clock.now(), log }
+  const local = await buildApi(coordinator, { ...common, access: { kind: 'local' } })
+  releasers.push(() => local.close())
+  await listenSocket(local, listen.socket)
+  const http = listen.http === null ? null : await serveTcp(listen.http)
+  const readiness = await serveReadiness({ listen: listen.agents, tls, fleet, coordinator })
+  releasers.push(() => readiness.close())
+  log('info', `listening: ${http ?? 'no HTTP over TCP'}, ${listen.socket}, agents on port ${readiness.port}`, { version })
+  await coordinator.start()
+
+  async function serveTcp(at: string): Promise<string> {
+    const pair = isLoopback(splitHostPort(at).host) ? undefined : tls
+    const remote = await buildApi(coordinator, { ...common, access: { kind: 'tokens', tokens: settings.tokens }, tls: pair === undefined ? undefined : readPair(pair) })
+    releasers.push(() => remote.close())
+    return await listenTcp(remote, at, pair)
+  }
+
+  let stopping: Promise<void> | undefined
+  return { http, socket: listen.socket, agentsPort: readiness.port, stop: () => stopping ??= release() }
+}
+
+async function endOrGrace(ended: Promise<void>): Promise<void> {
+  let cancel = (): void => undefined
+  await Promise.race([ended, new Promise<void>((resolve) => { cancel = systemClock.after(graceMs, resolve) })])
+  cancel()
+}
+
+/** Why the coordinator's own certificate does not do. @param until epoch ms that it must outlive. */
+async function checkCertificate({ fleet, tls }: Settings, until?: number): Promise<readonly Reason[]> {
+  const texts = await Promise.all([tls.certificate, tls.key, tls.authority].map((path) => readFile(path, 'utf8').catch((error: unknown) => {
+    throw new Fault('CERTIFICATE_INVALID', `${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`, { hint: 'check tls in the configuration; make files with: pitstop pki request, pitstop pki issue' })
+  })))
+  const [certificate = '', key = '', authority = ''] = texts
+  const found = explainCertificate(certificate, { fleet, role: 'coordinator', ...until === undefined ? {} : { notExpiringBefore: until } }, authority, Date.now())
+  const wrongKey = explainKey(certificate, key)
+  return wrongKey === undefined ? found : [...found, wrongKey]
+}
+
+const secretFiles = ({ gitlab, tokens, gitalyTokenFile, tls }: Settings): { readonly file: string }[] => [
+  ...[gitlab.token, ...gitlab.assigner === undefined ? [] : [gitlab.assigner.token]].flatMap((token) => ('file' in token ? [token] : [])),
+  ...tokens.flatMap(({ secret }) => ('file' in secret ? [secret] : [])),
+  ...(gitalyTokenFile === undefined ? [] : [{ file: gitalyTokenFile }]), { file: tls.key }
+]
+
+/** Hosts that pitstop itself needs: none of them may be in a plan. */
+const dependencies = ({ address, gitlab }: Settings): string[] =>
+  [hostname(), splitHostPort(address).host, ...[gitlab.url, ...gitlab.assigner === undefined ? [] : [gitlab.assigner.url]].map((url) => new URL(url).hostname)]
