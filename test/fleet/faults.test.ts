@@ -99,15 +99,17 @@ void t.test('apt failing half-way is failed, with dpkg\'s own words; a data disk
   t.equal(fleet.gitlab.world.schedule?.active, true, 'the assigner is back')
 })
 
-void t.test('the assigner writing in mid-window halts it; nobody follows', async (t) => {
-  await using fleet = await fleetReady({ nodes: 3, policy: quickPolicy })
+void t.test('a weight that somebody sets in mid-window is theirs: never overwritten, named at the end', async (t) => {
+  await using fleet = await fleetReady({ nodes: 2, policy: quickPolicy })
   await opened(fleet)
   const [first] = fleet.hosts
   if (first === undefined) return
   await first.waitFor('the first node down', (host) => host.events().some(({ event }) => event === 'reboot-requested'))
   fleet.gitlab.world.personSets(first.node, 77)
-  const halted = await fleet.pitstop(['window', 'watch'])
-  t.equal(halted.exit, 5)
-  t.match((await view(fleet)).halt?.reasons, [{ code: 'WEIGHT_CHANGED' }])
-  t.equal(fleet.gitlab.world.weights()[first.node], 77, 'left as found')
+  await fleet.pitstop(['window', 'watch', '--stay'])
+  const { audit, obligations, phase } = await view(fleet)
+  t.equal(phase, 'closed')
+  t.equal(fleet.gitlab.world.weights()[first.node], 77)
+  t.match(obligations.find(({ id }) => id === `weight:${first.node}`), { status: 'superseded' })
+  t.match(audit, [{ code: 'WEIGHT_CHANGED' }])
 })

@@ -10,7 +10,7 @@ const noWindow: WindowState = {
 
 const freshNode = (node: string): NodeState => ({
   node, phase: 'waiting', attempt: 1, steps: {}, holdsSlot: false, overdue: false, failedStep: null, reasons: [], phaseSince: 0,
-  slotTakenAt: null, slotFreedAt: null, outageMs: null, recheck: false, askedFor: false, upgraded: false, reportedBoot: null, version: 0
+  slotTakenAt: null, slotFreedAt: null, outageMs: null, recheck: false, askedFor: false, upgraded: false, reportedAt: null, version: 0
 })
 
 export const emptyState = (stored: StoredPlan): State => ({
@@ -85,7 +85,7 @@ function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): S
     case 'node-skipped': return final(event.node, 'skipped')
     case 'node-written-off': return final(event.node, 'written-off', { slotFreedAt: at })
     case 'node-retried': return node(event.node, (before) => retried(before, event.mode, at))
-    case 'node-reported': return node(event.node, () => ({ reportedBoot: event.bootId }))
+    case 'node-reported': return node(event.node, () => ({ reportedAt: at }))
 
     case 'obligation-opened': {
       const { id, kind, subject, previous } = event

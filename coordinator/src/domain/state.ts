@@ -52,8 +52,8 @@ export interface NodeState {
   readonly askedFor: boolean
   /** Upgraded in some attempt of this plan: a step back is then "pending reboot", not "postponed". */
   readonly upgraded: boolean
-  /** Boot id named by the agent's latest readiness report. */
-  readonly reportedBoot: string | null
+  /** When the agent's latest readiness report was journaled; a look from before it is made again. */
+  readonly reportedAt: number | null
   /** seq of the last event about this node: what an operator saw. */
   readonly version: number
 }

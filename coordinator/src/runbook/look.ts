@@ -12,7 +12,7 @@ export function lookAgain(view: View, orderId: string, wanted = 0): Next | null 
   const { self, observed, now } = view
   if (observed.inFlight.has(`look ${self.node}`)) return wait([reason('HEALTH_UNKNOWN', `${self.node} is being looked at`)])
   const last = observed.looks.get(self.node)
-  const reported = self.reportedBoot !== null && self.reportedBoot !== last?.verdict?.bootId
+  const reported = self.reportedAt !== null && last !== undefined && last.at <= self.reportedAt
   const stale = last === undefined || last.recheck !== self.recheck || now - last.at >= lookEveryMs || (wanted > 0 && last.at < wanted && now >= wanted)
   return stale || reported ? act({ kind: 'look', node: self.node, orderId }) : null
 }

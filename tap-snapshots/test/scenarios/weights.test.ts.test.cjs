@@ -27,8 +27,8 @@ exports[`test/scenarios/weights.test.ts > TAP > the story of a small window > mu
     50.2  settle done gitaly-02
     66.1  reboot done gitaly-01
     66.7  node-reported gitaly-01
-    67.1  check-service done gitaly-01
-    67.1  check-log done gitaly-01
+    66.7  check-service done gitaly-01
+    66.7  check-log done gitaly-01
     70.2  upgrade done gitaly-02
     70.2  node-prepared gitaly-02
     76.7  soak done gitaly-01
@@ -38,8 +38,8 @@ exports[`test/scenarios/weights.test.ts > TAP > the story of a small window > mu
     76.7  restore-weight done gitaly-01
    107.7  reboot done gitaly-02
    108.3  node-reported gitaly-02
-   108.7  check-service done gitaly-02
-   108.7  check-log done gitaly-02
+   108.3  check-service done gitaly-02
+   108.3  check-log done gitaly-02
    118.3  soak done gitaly-02
    118.3  node-healthy gitaly-02 after 31.5 s
    118.3  paid weight:gitaly-02 by pitstop
