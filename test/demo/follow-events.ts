@@ -16,11 +16,12 @@ export function untilEvent(socketPath: string, matches: (event: Event) => boolea
           if (data === '') continue
           const parsed = JSON.parse(data) as { event?: Event } & Event
           const event = parsed.event ?? parsed
-          if (matches(event)) {
-            resolve(event)
-            asked.destroy()
-            return
-          }
+          const found = matches(event)
+          if (found) resolve(event)
+          else if (event.type === 'window-closed') reject(new Error('the window closed, and it did not happen'))
+          else continue
+          asked.destroy()
+          return
         }
       })
       response.on('end', () => { reject(new Error('the event stream ended')) })

@@ -1,16 +1,16 @@
-// Real processes, real kill -9: the coordinator dies in the middle of five different steps and is started again.
+// Real processes, real kill -9: the coordinator dies in the middle of six different steps and is started again.
 import t from 'tap'
 import { untilEvent } from '../demo/follow-events.ts'
 import { fleetReady, isStep, opened, quickPolicy, view } from './open-window.ts'
 
-void t.test('the coordinator killed -9 in five steps: the window ends as if nothing had happened, one reboot per host', async (t) => {
+void t.test('the coordinator killed -9 in six steps: the window ends as if nothing had happened, one reboot per host', async (t) => {
   await using fleet = await fleetReady({ nodes: 3, policy: quickPolicy })
   const before = fleet.gitlab.world.weights()
   await opened(fleet)
   const [first, second, third] = fleet.hosts.map(({ node }) => node)
   const moments = [
     isStep('step-intended', 'zero-weight', first), isStep('step-intended', 'upgrade', first), isStep('step-intended', 'reboot', first),
-    isStep('step-done', 'reboot', second), isStep('step-intended', 'restore-weight', third)
+    isStep('step-done', 'reboot', second), isStep('step-intended', 'restore-weight', second), isStep('step-done', 'reboot', third)
   ]
   for (const moment of moments) {
     await untilEvent(fleet.socket, moment)

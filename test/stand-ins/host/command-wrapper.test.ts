@@ -84,8 +84,9 @@ void test('a client that is killed leaves a record without exit code, and the wo
   const waiting = spawn(join(host.path, 'gitlab-ctl'), ['stop', 'gitaly'], { stdio: 'ignore', env: { SVWAIT: '20', PATH: '/usr/bin:/bin' } })
   await host.waitFor('its stop', () => host.events().filter(({ event }) => event === 'gitaly-stop-requested').length >= 3)
   const asked = Date.now()
+  const end = once(waiting, 'exit')
   await host.powerCycle()
-  t.equal((await once(waiting, 'exit'))[1], 'SIGKILL')
+  t.equal((await end)[1], 'SIGKILL')
   t.ok(Date.now() - asked < 5000)
 })
 
