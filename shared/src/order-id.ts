@@ -13,3 +13,9 @@ export interface OrderKey {
 /** Short enough for a systemd unit name, long enough never to collide: `<step>-<attempt>-<24 hex>`. */
 export const orderId = (key: OrderKey): string =>
   `${key.step}-${key.attempt}-${sha256([key.planHash, key.node, key.step, String(key.attempt)].join('\n')).slice(0, 24)}`
+
+/** The attempt that an id carries; undefined when it is none of ours. */
+export function attemptOf(id: string): number | undefined {
+  const found = /^[a-z-]+-(\d{1,6})-[0-9a-f]{24}$/.exec(id)?.[1]
+  return found === undefined ? undefined : Number(found)
+}

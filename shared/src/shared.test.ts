@@ -9,7 +9,7 @@ import { Fault, asFault, chain } from './fault.ts'
 import { faultTable, isFaultCode } from './fault-table.ts'
 import { identityFromAltNames, identityUri, isNodeName } from './identity.ts'
 import { heldLease, leaseCovers, renewalInterval } from './lease.ts'
-import { orderId } from './order-id.ts'
+import { attemptOf, orderId } from './order-id.ts'
 import { redact } from './redaction.ts'
 
 void t.test('every fault says what, and what to do', async (t) => {
@@ -63,6 +63,8 @@ void t.test('an order\'s id is a function of plan, node, step and attempt, and f
   const others = [{ ...key, planHash: 'q' }, { ...key, node: 'm' }, { ...key, step: 'stage' }, { ...key, attempt: 2 }].map(orderId)
   t.equal(new Set([orderId(key), ...others]).size, 5)
   t.match(orderId(key), /^[a-z0-9-]{1,64}$/)
+  t.equal(attemptOf(orderId({ ...key, attempt: 12 })), 12)
+  t.equal(attemptOf('reboot-x-1'), undefined)
 })
 
 void t.test('a lease counts from before the renewal was sent and must outlive what is begun under it', async (t) => {

@@ -5,6 +5,7 @@
 //   orders/ID/decision.json          created once by whoever is first: "begun" (unit) or "cancelled" (agent, operator)
 //   orders/ID/mark.json              point of no return (unit) outcome.json   created once
 //   orders/ID/boots.json             boots since (agent)       progress       apt's status lines (unit)
+//   orders/ID/settings.json          what the unit works with (agent)
 // Used by agent and units alike: imports nothing heavy. Never deletes: an order id stays known for ever.
 import { join } from 'node:path'
 import { Fault } from '@pitstop/shared/fault'
@@ -87,6 +88,12 @@ export class OrderStore {
     if (!this.#files.createOnce(this.pathOf(order.id, 'accepted.json'), order)) {
       throw new Fault('INTERNAL', `order ${order.id} was accepted twice`)
     }
+  }
+
+  /** What the order's unit works with, whatever becomes of the agent and its configuration meanwhile. */
+  keepSettings(id: string, settings: object): void {
+    this.#makeDirectory(id)
+    this.#files.replace(this.pathOf(id, 'settings.json'), settings)
   }
 
   /** A successor sent the same order again under its own epoch and times. */

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Fault, reason, type Reason } from '@pitstop/shared/fault'
 import type { OrderStore } from '../adapters/order-store.ts'
-import { stateFiles } from '../adapters/state-file.ts'
 import { type OrderRequest, requireEpoch, requireIdle, requireSameContent, requireWellFormed } from '../domain/order-admission.ts'
 import { type AcceptedOrder, type Grant, type OrderFiles, type Outcome, unitName } from '../domain/order-record.ts'
 import { type DerivedState, deriveState, isFinal, type OrderStatus } from '../domain/order-state.ts'
@@ -14,6 +13,7 @@ import type { Host } from '../host.ts'
 import type { Clock, Logger } from '../ports.ts'
 import { known } from '../adapters/host-checks.ts'
 import { releaseTimers } from '../units/timers.ts'
+import { ArmedReboots } from './armed-reboot.ts'
 
 export interface Self {
   readonly fleet: string
@@ -43,6 +43,7 @@ export class OrderDesk {
   readonly #open = new Set<string>()
   /** Orders that this process is at work on: taking in, staging, starting a unit. One at a time. */
   readonly #claims = new Map<string, { readonly step: Step, readonly done: Promise<unknown> }>()
+  readonly armed: ArmedReboots
 
   constructor(parts: { self: Self, host: Host, store: OrderStore, clock: Clock, log: Logger }) {
     this.self = parts.self
@@ -50,6 +51,7 @@ export class OrderDesk {
     this.store = parts.store
     this.clock = parts.clock
     this.log = parts.log
+    this.armed = new ArmedReboots(parts.clock, parts.log, (id, waitMs) => this.#startUnit(id, 'reboot', waitMs))
     this.store.prepare()
     for (const files of this.store.readAll()) if (files.outcome === undefined && files.accepted !== undefined) this.#open.add(files.id)
   }
@@ -113,10 +115,11 @@ export class OrderDesk {
 
   /** Starts the order's unit. If that fails, the order is taken back on disk first: a unit that did start cannot begin. */
   async launch(id: string, step: 'upgrade' | 'reboot'): Promise<void> {
-    stateFiles().replace(this.store.pathOf(id, 'settings.json'), this.host.settings)
     try {
-      await this.host.units.start(unitName(id), [process.execPath, entries[step], this.self.state, id],
-        { NODE_COMPILE_CACHE: this.#compileCache }, `pitstop ${step} ${id}`)
+      const waits = step === 'reboot' && this.armed.has(id) && await this.host.units.state(unitName(id)) === 'active'
+      this.armed.forget(id)
+      // A unit that waits has seen the acceptance by now.
+      if (!waits) await this.#startUnit(id, step, 0)
     } catch (error) {
       const why = [reason('COMMAND_FAILED', `the unit of ${step} ${id} could not be started: ${error instanceof Error ? error.message : String(error)}`)]
       const decision = this.store.decide(id, { kind: 'cancelled', atMs: this.clock.now(), by: 'agent', reasons: why })
@@ -124,6 +127,13 @@ export class OrderDesk {
         this.finish(id, { status: 'failed', atMs: this.clock.now(), begunAtMs: 0, reasons: why, changes: [], notes: [], rebootRequired: false })
       }
     }
+  }
+
+  /** @param waitMs how long it waits for its order to be accepted; 0 = it is. */
+  async #startUnit(id: string, step: 'upgrade' | 'reboot', waitMs: number): Promise<void> {
+    this.store.keepSettings(id, this.host.settings)
+    await this.host.units.start(unitName(id), [process.execPath, entries[step], this.self.state, id, ...waitMs > 0 ? [String(waitMs)] : []],
+      { NODE_COMPILE_CACHE: this.#compileCache }, `pitstop ${step} ${id}`)
   }
 
   /** How the order stands, settled on disk where it can no longer change. undefined = never heard of. */

@@ -18,6 +18,12 @@ const askEveryMs = 900
 
 /** @param signal aborts the attachment, never the upgrade. */
 export async function upgrade(desk: OrderDesk, request: PackagesRequest, onProgress: OnProgress, signal: AbortSignal): Promise<OrderView> {
+  const view = await carryOut(desk, request, onProgress, signal)
+  if (view.status === 'succeeded' && view.files.accepted !== undefined) await desk.armed.arm(view.files.accepted)
+  return view
+}
+
+async function carryOut(desk: OrderDesk, request: PackagesRequest, onProgress: OnProgress, signal: AbortSignal): Promise<OrderView> {
   const { order, manifest } = request
   const digest = orderDigest('upgrade', order, manifest, [])
   desk.receive(order, digest)
@@ -28,7 +34,7 @@ export async function upgrade(desk: OrderDesk, request: PackagesRequest, onProgr
   })
   if (view !== undefined) return view
   const known = await desk.view(order.id)
-  if (known === undefined) return upgrade(desk, request, onProgress, signal)
+  if (known === undefined) return carryOut(desk, request, onProgress, signal)
   requireSameContent(known.files, digest)
   if (known.status === 'accepted') await desk.claim(order.id, 'upgrade', () => desk.launch(order.id, 'upgrade'))
   return attach(desk, order.id, onProgress, signal)

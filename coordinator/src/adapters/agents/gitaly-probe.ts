@@ -4,14 +4,15 @@ import { readFileSync } from 'node:fs'
 import * as grpc from '@grpc/grpc-js'
 import { type HealthClient, HealthService } from '@pitstop/proto'
 
-const deadlineMs = 2000
+const deadlineMs = 1000
 
 export function gitalyProbe(tokenFile: string | undefined): { ask(address: string): Promise<{ serving: boolean, text: string }>, close(): void } {
   const clients = new Map<string, HealthClient>()
 
   /** Gitaly's own scheme: an HMAC over the Unix time, valid for half a minute. */
   function authorization(): grpc.Metadata {
-    const metadata = new grpc.Metadata()
+    // A host that has just come back is waited for, not given up on because the channel still backs off.
+    const metadata = new grpc.Metadata({ waitForReady: true })
     if (tokenFile !== undefined) {
       const issued = String(Math.floor(Date.now() / 1000))
       const signature = createHmac('sha256', readFileSync(tokenFile, 'utf8').trim()).update(issued).digest('hex')
