@@ -2,7 +2,7 @@
 // writable with the file system they had before.
 import { type Reason, reason } from '@pitstop/shared/fault'
 import type { Look, Verdict } from '../domain/observed.ts'
-import { currentLook, judgeEvidence, lookAgain, lookEveryMs } from './look.ts'
+import { currentLook, judgeEvidence, lookAgain, nextLookAt } from './look.ts'
 import { type Next, type NodeStep, type View, done, isDone, record, stepOf, wait } from './step.ts'
 
 const checks = ['boot', 'kernel', 'service', 'grpc', 'storage']
@@ -28,7 +28,7 @@ export function check(view: View, step: 'check-service' | 'check-log', names: re
       return record({ type: 'step-done', node: self.node, step, attempt: self.attempt, facts: { evidence: items, bootId: look.verdict.bootId } })
     }
     const reasons = outside === null ? explain(look.verdict, items) : [outside]
-    return lookAgain(view, orderId) ?? wait(reasons, look.at + lookEveryMs)
+    return lookAgain(view, orderId) ?? wait(reasons, nextLookAt(look))
   }
   if (look?.verdict != null && look.verdict.bootId !== '' && self.recheck) {
     // A person saw to the host, by hand or by another boot: from here on this boot is the one that counts.
@@ -37,7 +37,7 @@ export function check(view: View, step: 'check-service' | 'check-log', names: re
   if (look?.verdict != null && look.verdict.bootId !== '') {
     return record({ type: 'node-failed', node: self.node, step, down: true, reasons: [reason('REBOOTED_AGAIN', `${self.node} booted again after its ordered reboot`)] })
   }
-  return lookAgain(view, orderId) ?? wait([look?.fault ?? reason('HEALTH_UNKNOWN', `${self.node} has not been judged yet`)], now + lookEveryMs)
+  return lookAgain(view, orderId) ?? wait([look?.fault ?? reason('HEALTH_UNKNOWN', `${self.node} has not been judged yet`)], look === undefined ? now + 1000 : nextLookAt(look))
 }
 
 /** The agent's reasons; where it gave none, the evidence itself. */

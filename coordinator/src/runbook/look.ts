@@ -5,7 +5,16 @@ import type { EvidenceItem } from '../domain/event.ts'
 import type { Look } from '../domain/observed.ts'
 import { type Next, type View, act, stepOf, wait } from './step.ts'
 
-export const lookEveryMs = 1000
+const lookEveryMs = 1000
+
+/** A host that is back and not yet well is about to be: it is looked at more often. */
+const lookSoonMs = 200
+
+/** When the next look is due. */
+export function nextLookAt(look: Look): number {
+  const nearlyBack = look.verdict !== null && (look.verdict.status === 'unknown' || look.outside?.serving === false)
+  return look.at + (nearlyBack ? lookSoonMs : lookEveryMs)
+}
 
 /** The next look, or null while the last one is fresh enough. `wanted` asks for one made at or after that instant. */
 export function lookAgain(view: View, orderId: string, wanted = 0): Next | null {
@@ -13,7 +22,7 @@ export function lookAgain(view: View, orderId: string, wanted = 0): Next | null 
   if (observed.inFlight.has(`look ${self.node}`)) return wait([reason('HEALTH_UNKNOWN', `${self.node} is being looked at`)])
   const last = observed.looks.get(self.node)
   const reported = self.reportedAt !== null && last !== undefined && last.at <= self.reportedAt
-  const stale = last === undefined || last.recheck !== self.recheck || now - last.at >= lookEveryMs || (wanted > 0 && last.at < wanted && now >= wanted)
+  const stale = last === undefined || last.recheck !== self.recheck || now >= nextLookAt(last) || (wanted > 0 && last.at < wanted && now >= wanted)
   return stale || reported ? act({ kind: 'look', node: self.node, orderId }) : null
 }
 

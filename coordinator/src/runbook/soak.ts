@@ -1,7 +1,7 @@
 // Stay healthy for a while inside the slot; then the slot is freed, by health and by nothing else.
 import { formatDuration } from '@pitstop/shared/duration'
 import { reason } from '@pitstop/shared/fault'
-import { currentLook, lookAgain, lookEveryMs } from './look.ts'
+import { currentLook, lookAgain, nextLookAt } from './look.ts'
 import { type Next, type NodeStep, type View, done, isDone, record, stepOf, wait } from './step.ts'
 
 export const soak: NodeStep = {
@@ -15,7 +15,7 @@ export const soak: NodeStep = {
     const look = currentLook(view)
     const rebooted = stepOf(self, 'reboot')
     const orderId = rebooted?.facts.orderId ?? ''
-    if (look === undefined || look.verdict === null) return lookAgain(view, orderId) ?? wait([look?.fault ?? reason('HEALTH_UNKNOWN', `${self.node} does not answer`)], now + lookEveryMs)
+    if (look === undefined || look.verdict === null) return lookAgain(view, orderId) ?? wait([look?.fault ?? reason('HEALTH_UNKNOWN', `${self.node} does not answer`)], look === undefined ? now + 1000 : nextLookAt(look))
     const { verdict } = look
     if (verdict.bootId !== rebooted?.facts.bootId) {
       return record({ type: 'node-failed', node: self.node, step: 'soak', down: true, reasons: [reason('REBOOTED_AGAIN', `${self.node} booted again while it soaked`)] })
@@ -29,8 +29,8 @@ export const soak: NodeStep = {
         { type: 'node-healthy', node: self.node, bootId: verdict.bootId, outageMs }
       )
     }
-    const enoughAt = verdict.status === 'healthy' && outsideOk ? look.at + soakMs - verdict.healthyForMs : look.at + lookEveryMs
+    const enoughAt = verdict.status === 'healthy' && outsideOk ? look.at + soakMs - verdict.healthyForMs : nextLookAt(look)
     return lookAgain(view, orderId, enoughAt) ??
-      wait([reason('HEALTH_UNKNOWN', `${self.node} is ${verdict.status} for ${formatDuration(verdict.healthyForMs)} of ${formatDuration(soakMs)}`, 'nothing to do: it soaks')], Math.min(enoughAt, look.at + lookEveryMs))
+      wait([reason('HEALTH_UNKNOWN', `${self.node} is ${verdict.status} for ${formatDuration(verdict.healthyForMs)} of ${formatDuration(soakMs)}`, 'nothing to do: it soaks')], Math.min(enoughAt, nextLookAt(look)))
   }
 }

@@ -1,7 +1,7 @@
 // A node that was prepared and will not go down in this window: Gitaly is validated again under the new packages, its
 // weight goes back, and it is "pending reboot", never "done".
 import type { Reason } from '@pitstop/shared/fault'
-import { lookAgain, lookEveryMs } from './look.ts'
+import { lookAgain, nextLookAt } from './look.ts'
 import { awaitOrder } from './order.ts'
 import { type Next, type View, record, stepOf, wait } from './step.ts'
 
@@ -16,5 +16,5 @@ export function stepBackPrepared(view: View, because: Reason): Next {
     if (look.verdict.status === 'healthy') return record({ type: 'node-pending-reboot', node: self.node, reasons: [because] })
     if (look.verdict.status === 'unhealthy') return record({ type: 'node-failed', node: self.node, step: 'upgrade', down: true, reasons: look.verdict.reasons })
   }
-  return lookAgain(view, '') ?? wait([because, ...(look?.fault == null ? [] : [look.fault])], (look?.at ?? view.now) + lookEveryMs)
+  return lookAgain(view, '') ?? wait([because, ...(look?.fault == null ? [] : [look.fault])], look === undefined ? view.now + 1000 : nextLookAt(look))
 }

@@ -1,7 +1,7 @@
 // Keep an eye on a node that is back: a relapse halts the window before more nodes follow it.
 import { formatDuration } from '@pitstop/shared/duration'
 import { reason } from '@pitstop/shared/fault'
-import { lookAgain, lookEveryMs } from './look.ts'
+import { lookAgain, nextLookAt } from './look.ts'
 import { type Next, type NodeStep, type View, record, stepOf, wait } from './step.ts'
 
 export const watch: NodeStep = {
@@ -27,6 +27,6 @@ export const watch: NodeStep = {
       }
     }
     return lookAgain(view, orderId, until) ??
-      wait([reason('HEALTH_UNKNOWN', `${self.node} is watched for another ${formatDuration(Math.max(0, until - now))}`, 'nothing to do')], Math.min(Math.max(until, now + 1), (look?.at ?? now) + lookEveryMs))
+      wait([reason('HEALTH_UNKNOWN', `${self.node} is watched for another ${formatDuration(Math.max(0, until - now))}`, 'nothing to do')], Math.min(Math.max(until, now + 1), look === undefined ? now + 1000 : nextLookAt(look)))
   }
 }
