@@ -23,6 +23,7 @@ export const faultTable = {
   NOT_FOUND: kind('NOT_FOUND', 404, false, 'There is no such thing', 'list what there is: pitstop node list, pitstop plan show'),
   STALE_VIEW: kind('ABORTED', 409, false, 'The state changed since you looked', 'look again with pitstop window show, then repeat'),
   NOT_NOW: kind('FAILED_PRECONDITION', 409, false, 'The command does not fit the present state', 'see pitstop window show'),
+  WAITING: kind('FAILED_PRECONDITION', 409, true, 'Something else has to happen first', 'nothing to do: it goes on by itself'),
   CONFIRMATION_MISMATCH: kind('FAILED_PRECONDITION', 409, false, 'The typed confirmation is not what was asked for', 'read the plan and type its hash'),
   // Identity
   UNAUTHENTICATED: kind('UNAUTHENTICATED', 401, false, 'No usable token or certificate was shown', 'give a valid token or certificate'),
@@ -85,7 +86,7 @@ export const faultTable = {
   NOT_SERVING: kind('UNAVAILABLE', 503, true, 'Gitaly does not answer SERVING', 'on the host: gitlab-ctl tail gitaly'),
   STORAGE_UNHEALTHY: kind('FAILED_PRECONDITION', 409, false, 'A storage is not readable and writable', 'on the host: check the data disk and its mount'),
   STORAGE_CHANGED: kind('FAILED_PRECONDITION', 409, false, 'A storage has another file system id than before: the data disk is not mounted', 'on the host: stop Gitaly, mount the data disk, start Gitaly'),
-  STARTUP_ERROR: kind('FAILED_PRECONDITION', 409, false, 'Gitaly logged an error while starting', 'read the line, mend the cause, then: pitstop node retry'),
+  STARTUP_ERROR: kind('FAILED_PRECONDITION', 409, false, 'Gitaly logged an error while starting', 'mend the cause, restart Gitaly (gitlab-ctl restart gitaly), then: pitstop node retry NODE --reason "…"; or have the host rebooted: add --reboot'),
   PACKAGES_DIFFER: kind('FAILED_PRECONDITION', 409, false, 'Installed versions are not those of the manifest', 'on the host: apt-get install the versions named'),
   HEALTH_UNKNOWN: kind('UNAVAILABLE', 503, true, 'Whether the node is healthy is not known yet', 'wait, or look at the host'),
   RELAPSED: kind('FAILED_PRECONDITION', 409, false, 'The node was healthy and is not any more', 'on the host: gitlab-ctl tail gitaly'),

@@ -83,9 +83,38 @@ void t.test('a failed upgrade is failed: weight 0, no slot, no reboot', async (t
   t.equal(world.node(1).holdsSlot, false)
   t.equal(world.gitlab.weights['gitaly-02.test'], 0)
   await world.say({ kind: 'retry', node: 'gitaly-02.test' })
+  await world.until(() => world.phase(1) === 'returning')
+  t.not(world.phase(3), 'done', 'the node asked for goes alone through the halt that it caused')
   await world.say({ kind: 'resume' })
   await world.untilClosed()
   t.equal(phases(world), 'done done done done')
+  t.same(checkHistory(world), [])
+})
+
+void t.test('a node under retry counts as failed until it is healthy: resume does not go round the budget', async (t) => {
+  const world = await World.opened({ nodes: 6 })
+  world.host(1).faults.boot = 'startup-error'
+  await world.until(() => world.phase(1) === 'failed')
+  world.host(1).faults.boot = 'never'
+  await world.say({ kind: 'retry', node: 'gitaly-02.test', mode: 'reboot' })
+  await world.until(() => !world.host(1).up)
+  await t.rejects(world.say({ kind: 'resume' }), { code: 'BUDGET_SPENT' })
+  t.same(checkHistory(world), [])
+})
+
+void t.test('an overdue node does not keep the window open past closing time; its debts do', async (t) => {
+  const world = await World.opened({ closesInMs: 15 * minutes })
+  world.host(1).faults.boot = 'never'
+  await world.until(() => world.has('window-halted'))
+  await world.until(() => world.has('window-settling'), 30 * minutes)
+  t.ok(world.clock.now() <= world.plan.plan.closesAt + minutes)
+  const view = await world.view()
+  t.same(view.obligations.filter(({ status }) => status === 'open').map(({ id }) => id).sort(), ['assigner', 'weight:gitaly-02.test'])
+  world.host(1).faults = {}
+  world.host(1).powerOn([...world.host(1).orders.keys()].find((id) => id.startsWith('reboot')) ?? null)
+  await world.untilClosed()
+  t.equal(world.phase(1), 'done', 'the late truth pays the debts')
+  t.equal(world.gitlab.weights['gitaly-02.test'], 99)
   t.same(checkHistory(world), [])
 })
 
@@ -95,6 +124,14 @@ void t.test('a Gitaly that restarts under apt takes a slot and counts as failed'
   await world.until(() => world.has('window-halted'))
   t.equal(world.node(1).holdsSlot, true)
   t.match(world.node(1).reasons[0], { code: 'SERVICE_UNHEALTHY' })
+  world.host(1).faults = {}
+  await world.say({ kind: 'retry', node: 'gitaly-02.test' })
+  await world.until(() => world.phase(1) === 'prepared')
+  t.equal(world.node(1).holdsSlot, false, 'healthy again, the slot is free')
+  await world.say({ kind: 'resume', raiseBudgetBy: 1 })
+  await world.untilClosed()
+  t.equal(phases(world), 'done done done done')
+  t.same(checkHistory(world), [])
 })
 
 void t.test('a veto postpones the node, restores its weight and does not count as failed', async (t) => {
@@ -124,6 +161,13 @@ void t.test('a relapse during the watch halts before more nodes follow', async (
   t.equal(world.phase(0), 'failed')
   t.equal(world.node(0).holdsSlot, true)
   t.match(world.node(0).reasons, [{ code: 'RELAPSED' }, { code: 'STARTUP_ERROR' }])
+  await world.until(() => world.gitlab.weights['gitaly-01.test'] === 0, minutes)
+  t.match((await world.view()).obligations.find(({ id }) => id === 'weight:gitaly-01.test'), { status: 'open', previous: 100 }, 'promised anew, and 0')
+  world.host(0).faults = {}
+  await world.say({ kind: 'retry', node: 'gitaly-01.test' })
+  await world.until(() => world.phase(0) === 'done')
+  t.equal(world.gitlab.weights['gitaly-01.test'], 100)
+  t.same(checkHistory(world), [])
 })
 
 void t.test('a second boot after ours is unhealthy', async (t) => {
@@ -132,6 +176,7 @@ void t.test('a second boot after ours is unhealthy', async (t) => {
   await world.until(() => world.has('window-halted'))
   t.match(world.node(1).reasons[0], { code: 'REBOOTED_AGAIN' })
   t.equal(world.node(1).holdsSlot, true)
+  t.same(checkHistory(world), [])
 })
 
 void t.test('when idle nodes are unreachable too, the coordinator is blind: it pauses and blames nobody', async (t) => {

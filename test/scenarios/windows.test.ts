@@ -108,6 +108,8 @@ void t.test('a command upon a stale view is refused with what changed', async (t
   await world.until(() => world.has('window-halted'))
   await t.rejects(world.say({ kind: 'retry', node: 'gitaly-02.test', seen }), { code: 'STALE_VIEW', message: /it is failed now/ })
   await t.rejects(world.say({ kind: 'skip', node: 'gitaly-02.test' }), { code: 'NOT_NOW' })
+  await t.rejects(world.say({ kind: 'abort', seen }), { code: 'STALE_VIEW', message: /it is halted now/ })
+  await t.rejects(world.say({ kind: 'retry', node: 'gitaly-02' }), { code: 'NOT_FOUND', hint: /did you mean gitaly-02\.test/ })
   await t.rejects(world.say({ kind: 'retry', node: 'nobody.test' }), { code: 'NOT_FOUND' })
 })
 

@@ -3,7 +3,7 @@
 import { Fault, reason } from '@pitstop/shared/fault'
 import type { Event } from './event.ts'
 import { budgetSpent, failures } from './slots.ts'
-import { type NodeState, type State, openObligations } from './state.ts'
+import { type NodeState, type State, labelOf, openObligations } from './state.ts'
 
 interface Said {
   readonly by: string
@@ -29,6 +29,9 @@ export function command(state: State, said: Command): Event[] {
   const { phase } = state.window
   if (phase === 'none' || phase === 'closed') throw new Fault('NO_WINDOW', 'no window is open')
   const { by, reason: why } = said
+  if (!('node' in said) && said.seen !== undefined && state.window.version > said.seen) {
+    throw new Fault('STALE_VIEW', `the window changed since you looked (you saw ${said.seen}, it is at ${state.window.version}): it is ${labelOf(state)} now`)
+  }
   switch (said.kind) {
     case 'pause':
       requirePhase(state, ['opening', 'rolling'], 'pause')
@@ -76,7 +79,7 @@ function resume(state: State, said: Said, raiseBudgetBy: number): Event[] {
 
 /** Without a mode: judge again what was down, begin again what was not. Another reboot must be asked for by name. */
 function retry(state: State, node: NodeState, asked: RetryMode | undefined, by: string, why: string): Event[] {
-  const wasDown = node.phase === 'failed' && node.holdsSlot && node.steps.reboot !== undefined
+  const wasDown = node.phase === 'failed' && node.holdsSlot
   const mode = asked ?? (wasDown ? 'recheck' : 'again')
   const event: Event = { type: 'node-retried', node: node.node, by, reason: why, mode }
   if (mode === 'again') {
@@ -86,14 +89,14 @@ function retry(state: State, node: NodeState, asked: RetryMode | undefined, by: 
     return [event]
   }
   if (node.phase !== 'failed' || !node.holdsSlot) throw notNow(node, `only a node that failed while down can be ${mode === 'reboot' ? 'rebooted' : 'judged'} again`, 'nothing to do')
-  if (mode === 'recheck' && !wasDown) throw notNow(node, 'it was never rebooted', `reboot it with pitstop node retry ${node.node} --reboot`)
   if (mode === 'reboot') requirePhase(state, ['rolling'], 'reboot a node again')
   return [event]
 }
 
 function nodeNamed(state: State, name: string, seen: number | undefined): NodeState {
   const node = state.nodes.get(name)
-  if (node === undefined) throw new Fault('NOT_FOUND', `${name} is not in this plan`, { hint: 'pitstop node list' })
+  const meant = [...state.nodes.keys()].filter((each) => each.startsWith(`${name}.`))
+  if (node === undefined) throw new Fault('NOT_FOUND', `${name} is not in this plan`, { hint: meant.length > 0 ? `did you mean ${meant.join(' or ')}?` : 'pitstop node list' })
   if (seen !== undefined && node.version > seen) {
     throw new Fault('STALE_VIEW', `${name} changed since you looked (you saw ${seen}, it is at ${node.version}): it is ${node.phase} now`)
   }

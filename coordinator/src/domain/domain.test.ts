@@ -161,7 +161,7 @@ void t.test('break-glass: one line per unpaid promise, whole-hash and shell-safe
   const byHand = { gitlab: 'https://gitlab.test', assigner: { url: 'https://ops.test', project: 'group/assigner', schedule: 7 } }
   const state = stateAfter([{ type: 'obligation-opened', id: 'weight:a', kind: 'weight', subject: 'a', node: 'a', previous: 70 }, { type: 'obligation-opened', id: 'assigner', kind: 'assigner', subject: 'w', node: null, previous: true }])
   const text = breakGlass(state, byHand)
-  t.match(text, /jq '\{repository_storages_weighted: \(\.repository_storages_weighted \+ \{"a": 70\}\)\}'/)
+  t.match(text, /jq '\{repository_storages_weighted: \(\(\.repository_storages_weighted \/\/ error\("no weights in the answer"\)\) \+ \{"a": 70\}\)\}'/)
   t.match(text, /projects\/group%2Fassigner\/pipeline_schedules\/7\?active=true/)
   const paid = stateAfter([{ type: 'obligation-opened', id: 'weight:a', kind: 'weight', subject: 'a', node: 'a', previous: 70 }, { type: 'obligation-settled', id: 'weight:a', how: 'paid', by: 'pitstop', text: 't' }])
   t.notMatch(breakGlass(paid, byHand), /curl/)

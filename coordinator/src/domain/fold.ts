@@ -4,13 +4,13 @@ import type { StoredPlan } from './plan.ts'
 import { type NodePhase, type NodeState, type State, type StepState, type WindowState, nodeOf } from './state.ts'
 
 const noWindow: WindowState = {
-  number: 0, phase: 'none', by: '', openedAt: 0, closesAt: 0, halt: null, pause: null, abort: null, resumedAt: 0, failureBudget: 0,
+  number: 0, phase: 'none', by: '', reason: '', version: 0, openedAt: 0, closesAt: 0, halt: null, pause: null, abort: null, resumedAt: 0, failureBudget: 0,
   weightsAtOpening: {}, assignerAtOpening: null, audit: null, closedAt: null
 }
 
 const freshNode = (node: string): NodeState => ({
   node, phase: 'waiting', attempt: 1, steps: {}, holdsSlot: false, overdue: false, failedStep: null, reasons: [], phaseSince: 0,
-  slotTakenAt: null, slotFreedAt: null, outageMs: null, recheck: false, askedFor: false, upgraded: false, reportedAt: null, version: 0
+  slotTakenAt: null, slotFreedAt: null, outageMs: null, recheck: false, askedFor: false, unproven: false, upgraded: false, reportedAt: null, version: 0
 })
 
 export const emptyState = (stored: StoredPlan): State => ({
@@ -27,7 +27,7 @@ export function apply(state: State, recorded: Recorded<Event>): State {
 }
 
 function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): State {
-  const window = (change: Partial<WindowState>): State => ({ ...state, window: { ...state.window, ...change } })
+  const window = (change: Partial<WindowState>): State => ({ ...state, window: { ...state.window, ...change, version: seq } })
   const node = (name: string, change: (node: NodeState) => Partial<NodeState>): State => {
     const before = nodeOf(state, name)
     return { ...state, nodes: new Map(state.nodes).set(name, { ...before, ...change(before), version: seq }) }
@@ -41,7 +41,7 @@ function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): S
     case 'window-opened':
       return {
         ...window({
-          ...noWindow, number: event.window, phase: 'opening', by: event.by, openedAt: at, closesAt: event.closesAt,
+          ...noWindow, number: event.window, phase: 'opening', by: event.by, reason: event.reason, openedAt: at, closesAt: event.closesAt,
           failureBudget: Math.max(state.stored.plan.policy.failureBudget, state.window.failureBudget),
           weightsAtOpening: event.weights, assignerAtOpening: event.assignerActive
         }),
@@ -74,13 +74,13 @@ function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): S
     case 'node-prepared': return phase(event.node, 'prepared')
     case 'slot-taken': return phase(event.node, 'down', { holdsSlot: true, slotTakenAt: at, slotFreedAt: null, outageMs: null })
     case 'slot-returned': return node(event.node, (before) =>
-      ({ phase: 'prepared', phaseSince: at, holdsSlot: false, slotTakenAt: null, reasons: event.reasons, steps: without(before.steps, slotSteps) }))
-    case 'node-healthy': return phase(event.node, 'returning', { holdsSlot: false, overdue: false, askedFor: false, slotFreedAt: at, outageMs: event.outageMs, reasons: [] })
+      ({ phase: 'prepared', phaseSince: at, holdsSlot: false, recheck: false, slotTakenAt: null, reasons: event.reasons, steps: without(before.steps, slotSteps) }))
+    case 'node-healthy': return phase(event.node, 'returning', { holdsSlot: false, overdue: false, askedFor: false, unproven: false, slotFreedAt: at, outageMs: event.outageMs, reasons: [] })
     case 'node-done': return final(event.node, 'done', { reasons: [] })
-    case 'node-current': return final(event.node, 'current', { reasons: event.reasons })
+    case 'node-current': return final(event.node, 'current', { reasons: event.reasons, unproven: false, askedFor: false })
     case 'node-postponed': return final(event.node, 'postponed', { reasons: event.reasons })
     case 'node-pending-reboot': return final(event.node, 'pending-reboot', { reasons: event.reasons })
-    case 'node-failed': return phase(event.node, 'failed', { holdsSlot: event.down, overdue: false, askedFor: false, failedStep: event.step, reasons: event.reasons })
+    case 'node-failed': return phase(event.node, 'failed', { holdsSlot: event.down, overdue: false, askedFor: false, unproven: true, failedStep: event.step, reasons: event.reasons })
     case 'node-overdue': return node(event.node, () => ({ overdue: true, reasons: event.reasons }))
     case 'node-skipped': return final(event.node, 'skipped')
     case 'node-written-off': return final(event.node, 'written-off', { slotFreedAt: at })
@@ -113,7 +113,7 @@ function retried(before: NodeState, mode: 'recheck' | 'reboot' | 'again', at: nu
   switch (mode) {
     case 'recheck': return { ...common, phase: 'down', recheck: true, steps: without(before.steps, checkSteps) }
     case 'reboot': return { ...common, phase: 'down', recheck: false, askedFor: true, slotTakenAt: at, holdsSlot: true, attempt: before.attempt + 1, steps: without(before.steps, slotSteps) }
-    case 'again': return { ...common, phase: 'waiting', recheck: false, attempt: before.attempt + 1, steps: {}, holdsSlot: false, slotTakenAt: null, slotFreedAt: null }
+    case 'again': return { ...common, phase: 'waiting', recheck: false, askedFor: before.unproven, attempt: before.attempt + 1, steps: {}, holdsSlot: false, slotTakenAt: null, slotFreedAt: null }
     default: return mode satisfies never
   }
 }

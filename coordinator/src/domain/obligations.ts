@@ -31,17 +31,18 @@ export function unpaidBecause(state: State, obligation: Obligation): Reason {
 
 export interface ByHand { readonly gitlab: string, readonly assigner: { readonly url: string, readonly project: string, readonly schedule: number } | null }
 
-/** The exact command that pays an obligation without pitstop. $TOKEN is an administrator's token. */
+/** The exact command that pays an obligation without pitstop. $TOKEN is an administrator's token; the assigner's GitLab may want another. */
 export function payByHand({ gitlab, assigner }: ByHand, obligation: Obligation): string {
   const header = '-H "PRIVATE-TOKEN: $TOKEN"'
+  const paid = `&& echo ${shellQuoted(`paid: ${obligation.id}`)}`
   if (obligation.kind === 'assigner') {
     return assigner === null ? 'enable the weight assigner'
-      : `curl -sf -X PUT ${header} "${assigner.url}/api/v4/projects/${encodeURIComponent(assigner.project)}/pipeline_schedules/${assigner.schedule}?active=${String(obligation.previous)}"`
+      : `curl -sf -o /dev/null -X PUT -H "PRIVATE-TOKEN: $${assigner.url === gitlab ? 'TOKEN' : 'ASSIGNER_TOKEN'}" "${assigner.url}/api/v4/projects/${encodeURIComponent(assigner.project)}/pipeline_schedules/${assigner.schedule}?active=${String(obligation.previous)}" ${paid}`
   }
   const settings = `${gitlab}/api/v4/application/settings`
-  // The whole hash goes back: GitLab sets every storage that is left out to 0.
-  const filter = `{repository_storages_weighted: (.repository_storages_weighted + {${JSON.stringify(obligation.subject)}: ${Number(obligation.previous)}})}`
-  return `curl -sf ${header} ${settings} | jq ${shellQuoted(filter)} | curl -sf -X PUT ${header} -H 'Content-Type: application/json' --data @- ${settings} >/dev/null`
+  // The whole hash goes back: GitLab sets every storage that is left out to 0. Without a hash nothing is sent.
+  const filter = `{repository_storages_weighted: ((.repository_storages_weighted // error("no weights in the answer")) + {${JSON.stringify(obligation.subject)}: ${Number(obligation.previous)}})}`
+  return `curl -sf ${header} ${settings} | jq ${shellQuoted(filter)} | curl -sf -X PUT ${header} -H 'Content-Type: application/json' --data-binary @- -o /dev/null ${settings} ${paid}`
 }
 
 const shellQuoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
@@ -51,5 +52,5 @@ export function breakGlass(state: State, byHand: ByHand): string {
   const lines = openObligations(state).map((each) =>
     `# ${each.id}: ${each.kind === 'weight' ? `weight of ${each.subject} was ${Number(each.previous)}` : `assigner was ${each.previous === true ? 'active' : 'inactive'}`}${each.node === null ? '' : `, node ${each.node}`}\n${payByHand(byHand, each)}`)
   return [`# pitstop: what must be put back if pitstop cannot (plan ${state.stored.hash.slice(0, 12)}, window ${state.window.number}).`,
-    `# Pay a weight only when its node is healthy; the assigner last. export TOKEN=<administrator's token> first.`, ...lines, ''].join('\n')
+    `# Pay a weight only when its node is healthy; the assigner last. First: set -o pipefail; export TOKEN=<administrator's token>${byHand.assigner === null || byHand.assigner.url === byHand.gitlab ? '' : ` ASSIGNER_TOKEN=<a token of ${byHand.assigner.url}>`}`, ...lines, ''].join('\n')
 }

@@ -48,8 +48,10 @@ export interface NodeState {
   readonly outageMs: number | null
   /** A person looked at the failure and asked to be judged again: only the last start counts. */
   readonly recheck: boolean
-  /** A person asked for another reboot: it goes through a halt, and a step back leaves the node failed and down. */
+  /** A person asked for this node by name: it goes through the halt that it caused itself. */
   readonly askedFor: boolean
+  /** Failed, and not healthy since: counts against the budget also while a retry is under way. */
+  readonly unproven: boolean
   /** Upgraded in some attempt of this plan: a step back is then "pending reboot", not "postponed". */
   readonly upgraded: boolean
   /** When the agent's latest readiness report was journaled; a look from before it is made again. */
@@ -78,6 +80,9 @@ export interface WindowState {
   readonly number: number
   readonly phase: WindowPhase
   readonly by: string
+  readonly reason: string
+  /** seq of the last event about the window itself: what an operator saw. */
+  readonly version: number
   readonly openedAt: number
   readonly closesAt: number
   readonly halt: { readonly reasons: readonly Reason[], readonly at: number } | null
@@ -111,7 +116,7 @@ export const isFinished = (node: NodeState): boolean => finished.has(node.phase)
 export const isRunning = (node: NodeState): boolean => running.has(node.phase)
 /** Counts against the failure budget. */
 export const countsAsFailed = (node: NodeState): boolean =>
-  node.phase === 'failed' || node.phase === 'written-off' || node.overdue
+  node.phase === 'failed' || node.phase === 'written-off' || node.overdue || node.unproven
 
 export const nodeOf = (state: State, name: string): NodeState => {
   const node = state.nodes.get(name)
@@ -121,3 +126,12 @@ export const nodeOf = (state: State, name: string): NodeState => {
 export const openObligations = (state: State): Obligation[] => [...state.obligations.values()].filter((each) => each.status === 'open')
 export const weightObligation = (storage: string): string => `weight:${storage}`
 export const assignerObligation = 'assigner'
+
+/** What to call a window: its phase, or what holds it. */
+export type WindowLabel = WindowPhase | 'halted' | 'paused' | 'aborting'
+
+export function labelOf({ window }: State): WindowLabel {
+  if (window.abort !== null && window.phase === 'closing') return 'aborting'
+  if (window.phase !== 'rolling') return window.phase
+  return window.halt !== null ? 'halted' : window.pause !== null ? 'paused' : 'rolling'
+}

@@ -4,7 +4,7 @@ import { type ByHand, payByHand, unpaidBecause } from './obligations.ts'
 import type { Observed } from './observed.ts'
 import type { Report } from './report.ts'
 import { failures, slotsTaken } from './slots.ts'
-import { type NodePhase, type NodeState, type Obligation, type State, type WindowPhase, openObligations } from './state.ts'
+import { type NodePhase, type NodeState, type Obligation, type State, type WindowLabel, type WindowPhase, labelOf, openObligations } from './state.ts'
 import type { StepName } from './event.ts'
 
 export interface NodeView {
@@ -41,7 +41,7 @@ export interface WindowView {
   readonly window: number
   readonly phase: WindowPhase
   /** What to call it: the phase, or halted, paused, aborting. */
-  readonly label: WindowPhase | 'halted' | 'paused' | 'aborting'
+  readonly label: WindowLabel
   readonly by: string
   readonly openedAt: number
   readonly closesAt: number
@@ -87,12 +87,6 @@ export function windowView(state: State, observed: Observed | null, report: Repo
   }
 }
 
-function labelOf({ window }: State): WindowView['label'] {
-  if (window.abort !== null && window.phase === 'closing') return 'aborting'
-  if (window.phase !== 'rolling') return window.phase
-  return window.halt !== null ? 'halted' : window.pause !== null ? 'paused' : 'rolling'
-}
-
 function nodeView(self: NodeState, soakMs: number): Omit<NodeView, 'zone' | 'storages' | 'progress' | 'reasons'> {
   const recorded = Object.entries(self.steps)
   const steps = recorded.map(([step, { status, intendedAt, endedAt }], index) => {
@@ -105,7 +99,7 @@ function nodeView(self: NodeState, soakMs: number): Omit<NodeView, 'zone' | 'sto
   const slotMs = self.slotTakenAt === null || self.slotFreedAt === null ? null : self.slotFreedAt - self.slotTakenAt
   const lostMs = slotMs === null || self.outageMs === null ? null : slotMs - self.outageMs - soakMs
   return {
-    node: self.node, phase: self.phase, overdue: self.overdue, attempt: self.attempt, holdsSlot: self.holdsSlot, step: under?.step ?? null,
+    node: self.node, phase: self.phase, overdue: self.overdue, attempt: self.attempt, holdsSlot: self.holdsSlot, step: self.phase === 'failed' ? self.failedStep : under?.step ?? null,
     steps, phaseSince: self.phaseSince, slotMs, outageMs: self.outageMs, lostMs, version: self.version
   }
 }

@@ -43,7 +43,7 @@ export function resumeAssigner(view: WindowView): Next {
 
 /** Read GitLab, at most every `gitlabEveryMs` after a fault. */
 export function observeGitlab({ observed, now }: Pick<WindowView, 'observed' | 'now'>): Next {
-  if (observed.inFlight.has('observe-gitlab')) return wait([reason('NOT_NOW', 'GitLab is being read')])
+  if (observed.inFlight.has('observe-gitlab')) return wait([reason('WAITING', 'GitLab is being read')])
   const fault = observed.gitlabFault
   return fault !== null && now - fault.at < gitlabEveryMs ? wait([fault.reason], fault.at + gitlabEveryMs) : act({ kind: 'observe-gitlab' })
 }

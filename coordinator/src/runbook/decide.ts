@@ -10,11 +10,12 @@ import type { Observed } from '../domain/observed.ts'
 import type { PlanNode } from '../domain/plan.ts'
 import type { Report } from '../domain/report.ts'
 import { budgetSpent, platformProven, prepareFree, slotsFree } from '../domain/slots.ts'
-import { type NodeState, type State, isRunning, nodeOf, openObligations } from '../domain/state.ts'
+import { type NodeState, type State, isRunning, nodeOf, openObligations, weightObligation } from '../domain/state.ts'
 import { raisedByOthers } from '../domain/weights.ts'
 import { drainPipelines, observeGitlab, pauseAssigner, resumeAssigner } from './assigner.ts'
 import { runbook } from './index.ts'
 import { stepOverdue } from './overdue.ts'
+import { pastTheHalt } from './point-of-no-return.ts'
 import { stepBackPrepared } from './step-back.ts'
 import { type Next, type NodeStep, type View, done, wait } from './step.ts'
 import { mayWrite } from './zero-weight.ts'
@@ -119,7 +120,17 @@ class Planning {
       else if (self.phase === 'preparing' || self.phase === 'prepared') this.#prepare(view)
       else if (self.phase === 'waiting') this.#why.set(self.node, this.#gates)
       else if (self.reasons.length > 0) this.#why.set(self.node, self.reasons)
+      if (self.phase === 'failed') this.#drainAgain(view)
     }
+  }
+
+  /** It relapsed after its weight had gone back: no new projects on a node that is broken. The promise is made anew. */
+  #drainAgain({ self, node }: View): void {
+    const undrained = node.storages.filter((storage) => this.#state.obligations.get(weightObligation(storage))?.status === 'paid')
+    if (this.#state.stored.plan.policy.drain === 'none' || !self.holdsSlot || undrained.length === 0) return
+    const held = mayWrite({ state: this.#state, observed: this.#observed, now: this.#now })
+    if (held === null) this.#changes.push(...undrained.map((storage): WeightChange => ({ node: self.node, storage, to: 'zero' })))
+    else if (held.kind === 'wait' && held.wakeAt !== undefined) this.#wake(held.wakeAt)
   }
 
   rolling(): void {
@@ -131,8 +142,12 @@ class Planning {
 
     const waiting = stored.plan.nodes.filter(({ node }) => nodes.get(node)?.phase === 'waiting')
     const late = tooLateToPrepare(this.#state, this.#now)
-    if (waiting.length > 0 && this.#gates.length === 0 && late === null) this.#admit(waiting)
-    if ([...nodes.values()].some(isRunning)) return
+    if (late === null) this.#admit(waiting.filter(({ node }) => this.#gatesFor(nodeOf(this.#state, node)).length === 0))
+    // An overdue node does not keep the window open past its time; it is looked at for as long as it takes all the same.
+    if ([...nodes.values()].some((node) => isRunning(node) && !(node.overdue && this.#now >= window.closesAt))) {
+      this.#wake(window.closesAt)
+      return
+    }
     // Nothing runs. Closing comes when nothing can start any more; a halt waits for a person until closing time.
     const overdue = this.#now >= window.closesAt
     if (waiting.length === 0 && window.halt === null && ![...nodes.values()].some((node) => node.phase === 'failed')) {
@@ -154,20 +169,28 @@ class Planning {
   closing(): void {
     const busy = [...this.#state.nodes.values()].filter((node) => isRunning(node) && !node.overdue)
     if (busy.length === 0) this.#events.push({ type: 'window-settling' })
-    else this.#windowWhy.push(reason('NOT_NOW', `${busy.map(({ node }) => node).join(', ')} still to finish`, 'nothing to do'))
+    else this.#windowWhy.push(reason('WAITING', `${busy.map(({ node }) => node).join(', ')} still to finish`, 'nothing to do'))
   }
 
   settling(): void {
     const open = openObligations(this.#state)
     const stuck = [...this.#state.nodes.values()].filter((node) => node.phase === 'failed' || node.overdue)
+    const returning = [...this.#state.nodes.values()].filter((node) => isRunning(node) && !node.overdue)
     if (assignerPayable(this.#state) && open.length > 0) this.#take(resumeAssigner({ state: this.#state, observed: this.#observed, now: this.#now }), null)
     else if (open.length > 0) this.#windowWhy.push(reason('NOT_NOW', `${open.length} promises are not paid yet`, 'see pitstop obligations'))
+    else if (returning.length > 0) this.#windowWhy.push(reason('WAITING', `${returning.map(({ node }) => node).join(', ')} came back late and is still being watched`))
     else if (this.#state.window.audit === null) this.#take({ kind: 'do', effect: { kind: 'audit' } }, null)
     else if (stuck.length === 0 || this.#state.window.abort !== null || this.#now >= this.#state.window.closesAt) this.#events.push({ type: 'window-closed' })
   }
 
+  /** A node that a person asked for by name goes through the halt that it caused itself, and through nothing else. */
+  #gatesFor(self: NodeState): readonly Reason[] {
+    return self.askedFor ? closedGates(pastTheHalt(this.#state), this.#observed, this.#now) : this.#gates
+  }
+
   #prepare(view: View): void {
     const { self } = view
+    const gates = this.#gatesFor(self)
     const { window } = this.#state
     const overdue = stepOverdue(view)
     if (overdue !== null) {
@@ -182,7 +205,7 @@ class Planning {
     }
     // What is running may end while the gates are closed; a further step may not begin.
     const next = this.#walk(view)
-    if (next.kind === 'do' && this.#gates.length > 0 && next.effect.kind !== 'settle-order') this.#why.set(self.node, this.#gates)
+    if (next.kind === 'do' && gates.length > 0 && next.effect.kind !== 'settle-order') this.#why.set(self.node, gates)
     else if (next.kind !== 'done') this.#take(next, self)
     else if (self.phase === 'preparing') this.#events.push(this.#prepared(view))
     else this.#goDown(view)
@@ -205,9 +228,10 @@ class Planning {
     }
     const proven = !this.#state.stored.plan.policy.canaryFirst || platformProven(this.#state, node.platform)
     const othersDown = [...this.#state.nodes.values()].some((each) => each.holdsSlot && this.#platformOf(each) === node.platform)
-    if (this.#gates.length > 0) this.#why.set(self.node, this.#gates)
-    else if (slotsFree(this.#state) - this.#slotsGiven <= 0) this.#why.set(self.node, [reason('NOT_NOW', 'all slots are taken', 'nothing to do: slots are freed by health')])
-    else if (!proven && (othersDown || this.#slotsGiven > 0)) this.#why.set(self.node, [reason('NOT_NOW', `the first node of ${node.platform} must be healthy before others follow`)])
+    const gates = this.#gatesFor(self)
+    if (gates.length > 0) this.#why.set(self.node, gates)
+    else if (slotsFree(this.#state) - this.#slotsGiven <= 0) this.#why.set(self.node, [reason('WAITING', 'all slots are taken', 'nothing to do: slots are freed by health')])
+    else if (!proven && (othersDown || this.#slotsGiven > 0)) this.#why.set(self.node, [reason('WAITING', `the first node of ${node.platform} must be healthy before others follow`)])
     else {
       this.#slotsGiven++
       this.#events.push({ type: 'slot-taken', node: self.node })

@@ -39,7 +39,7 @@ export function awaitOrder(view: View, step: OrderStep): Next {
   const intended = stepOf(self, step)
   if (intended === undefined || observed.inFlight.has(`order ${self.node}`)) {
     const progress = observed.progress.get(self.node)
-    return wait([reason('NOT_NOW', `${step} is running on ${self.node}${progress === undefined ? '' : `: ${progress.text}`}`)])
+    return wait([reason('WAITING', `${step} is running on ${self.node}${progress === undefined ? '' : `: ${progress.text}`}`)])
   }
   const fault = observed.agentFaults.get(self.node)
   if (fault !== undefined && now - fault.at < askAgainMs) return wait([fault.reason], fault.at + askAgainMs)

@@ -7,7 +7,8 @@ import type { Event } from '../domain/event.ts'
 import { closedGates } from '../domain/gates.ts'
 import type { FinalCheck, GitLabReading, HostView, Observed } from '../domain/observed.ts'
 import type { State } from '../domain/state.ts'
-import { type Next, type NodeStep, type View, act, done, record, stepOf } from './step.ts'
+import { lookAgain, nextLookAt } from './look.ts'
+import { type Next, type NodeStep, type View, act, done, record, stepOf, wait } from './step.ts'
 
 /** A final check older than this is made again. */
 const freshMs = 3000
@@ -23,11 +24,26 @@ export const pointOfNoReturn: NodeStep = {
     const { self, observed, now } = view
     // An order that is journaled may have left: only its own outcome counts now.
     if (stepOf(self, 'reboot') !== undefined && stepOf(self, 'reboot')?.status !== 'ended') return done
+    if (self.recheck) return standsAgain(view)
     const check = observed.finalChecks.get(self.node)
     if (check === undefined || check.at < (self.slotTakenAt ?? 0) || now - check.at > freshMs) return act({ kind: 'final-check', node: self.node })
     if (check.otherwise === 'go') return done
     return record(...stepBack(view, check.reasons, check.otherwise))
   }
+}
+
+/** It took a slot because Gitaly went down by itself, and a person mended that: healthy again, it is as prepared as before. */
+function standsAgain(view: View): Next {
+  const { self, observed } = view
+  const look = observed.looks.get(self.node)
+  if (look?.verdict != null && look.recheck && look.at >= self.phaseSince) {
+    const { verdict } = look
+    if (verdict.status === 'unhealthy') return record({ type: 'node-failed', node: self.node, step: 'point-of-no-return', down: true, reasons: verdict.reasons })
+    if (verdict.status === 'healthy') {
+      return record({ type: 'step-done', node: self.node, step: 'upgrade', attempt: self.attempt, facts: { gitalyPid: verdict.gitalyPid } }, { type: 'slot-returned', node: self.node, reasons: [] })
+    }
+  }
+  return lookAgain(view, '') ?? wait([look?.fault ?? reason('HEALTH_UNKNOWN', `${self.node} has not been judged yet`)], look === undefined ? view.now + 1000 : nextLookAt(look))
 }
 
 /** The slot goes back; the node never went down. */
@@ -48,7 +64,7 @@ export function stepBack({ self }: View, reasons: readonly Reason[], otherwise: 
 }
 
 /** A reboot that a person asked for by name goes through the halt and the spent budget that the node itself caused. */
-const pastTheHalt = (state: State): State => ({ ...state, window: { ...state.window, halt: null, failureBudget: Infinity } })
+export const pastTheHalt = (state: State): State => ({ ...state, window: { ...state.window, halt: null, failureBudget: Infinity } })
 
 /** Pure judgement over what was read at `at`. */
 export function judgeFinalCheck(view: View, at: number, gitlab: GitLabReading | Reason, host: HostView | Reason): FinalCheck {

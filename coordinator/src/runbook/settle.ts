@@ -11,7 +11,7 @@ export const settle: NodeStep = {
     const { policy } = state.stored.plan
     if (policy.drain === 'none' || isDone(self, 'settle')) return done
     const until = (stepOf(self, 'zero-weight')?.endedAt ?? now) + policy.settleMs
-    if (now < until) return wait([reason('NOT_NOW', `new projects settle for another ${formatDuration(until - now)}`)], until)
+    if (now < until) return wait([reason('WAITING', `new projects settle for another ${formatDuration(until - now)}`)], until)
     return record({ type: 'step-done', node: self.node, step: 'settle', attempt: self.attempt, facts: {} })
   }
 }

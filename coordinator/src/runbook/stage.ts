@@ -19,7 +19,7 @@ export const stage: NodeStep = {
     const manifest = state.manifests.get(node.platform)
     const canary = canaryOf(state, node.platform)
     if (manifest === undefined && canary?.node !== self.node) {
-      return wait([reason('NOT_NOW', `${canary?.node ?? 'the canary'} resolves the packages for ${node.platform} first`)])
+      return wait([reason('WAITING', `${canary?.node ?? 'the canary'} resolves the packages for ${node.platform} first`)])
     }
     return giveOrder(orderFor(view, 'stage', { notAfter: now + startWithinMs, manifestHash: manifest?.hash ?? '' }))
   },

@@ -20,7 +20,7 @@ export const zeroWeight: NodeStep = {
 
 /** Null when a weight write may leave now: none under way, none in doubt, GitLab not asking for patience. */
 export function mayWrite({ observed, state, now }: Pick<View, 'observed' | 'state' | 'now'>): Next | null {
-  if (observed.inFlight.has('gitlab-write')) return wait([reason('NOT_NOW', 'another write to GitLab is under way')])
+  if (observed.inFlight.has('gitlab-write')) return wait([reason('WAITING', 'another write to GitLab is under way')])
   const landsBy = writesLandBy(state)
   if (now < landsBy) return wait([reason('WEIGHT_NOT_SETTLED', 'the answer to a write was lost; it may still land')], landsBy)
   const fault = observed.writeFault

@@ -26,9 +26,9 @@ exports[`test/scenarios/weights.test.ts > TAP > the story of a small window > mu
     40.2  zero-weight done gitaly-02
     50.2  settle done gitaly-02
     66.1  reboot done gitaly-01
-    66.7  node-reported gitaly-01
     66.7  check-service done gitaly-01
     66.7  check-log done gitaly-01
+    66.7  node-reported gitaly-01
     70.2  upgrade done gitaly-02
     70.2  node-prepared gitaly-02
     76.7  soak done gitaly-01

@@ -1,0 +1,69 @@
+// Single steps, held against what their files promise; the runbook as a whole is tested in the simulated world.
+import t from 'tap'
+import type { Event } from '../domain/event.ts'
+import { apply, emptyState } from '../domain/fold.ts'
+import { type OrderView, nothingObserved } from '../domain/observed.ts'
+import { type Policy, sealPlan } from '../domain/plan.ts'
+import { type State, nodeOf } from '../domain/state.ts'
+import { runbook } from './index.ts'
+import { judgeEvidence } from './look.ts'
+import { judgeFinalCheck } from './point-of-no-return.ts'
+import { stage } from './stage.ts'
+import type { View } from './step.ts'
+
+const policy: Policy = {
+  groupSize: 2, strictBatches: false, prepareAhead: 2, failureBudget: 1, canaryFirst: true, drain: 'zero-weight', activeStorageFloor: 1, settleMs: 1000, soakMs: 1000, watchMs: 1000,
+  rebootDelayMs: 0, reboot: 'always', prepareEstimateMs: 60_000, downEstimateMs: 60_000, allowanceMs: 1000, deadlines: { stageMs: 60_000, upgradeMs: 60_000, returnMs: 60_000 }, assigner: 'pause', livePipelines: 'wait'
+}
+const stored = sealPlan({ version: 1, fleet: 'lab', createdAt: 0, createdBy: 'ada', reason: 'r', opensAt: 0, closesAt: 10_000_000, excluded: [], estimateMs: 0, policy, nodes: [{ node: 'a', address: 'a:1', gitaly: '', storages: ['a'], zone: 'z', platform: 'p' }] })
+
+function viewAfter(events: readonly Event[], { now = 1000, epoch = 1 } = {}): View {
+  const opened: Event[] = [{ type: 'window-opened', window: 1, by: 'ada', reason: 'r', closesAt: 10_000_000, weights: { a: 5 }, assignerActive: true }, { type: 'window-rolling' }]
+  const state: State = [...opened, ...events].reduce((before, event, index) => apply(before, { seq: index + 1, at: index + 1, epoch: 1, event }), emptyState(stored))
+  const [node] = stored.plan.nodes
+  if (node === undefined) throw new Error('no node')
+  return { state, self: nodeOf(state, 'a'), node, observed: nothingObserved(epoch), now }
+}
+
+const answer = (status: OrderView['status']): OrderView => ({ id: 'stage-1', status, reasons: [], changes: [], notes: [], rebootRequired: false, gitalyStoppedAt: 0 })
+const intended: Event = { type: 'step-intended', node: 'a', step: 'stage', attempt: 1, facts: { orderId: 'stage-1', notAfter: 5000 } }
+
+void t.test('an order that the agent never saw is void only when it can no longer begin', async (t) => {
+  const conclude = (view: View): readonly Event[] => stage.conclude?.(view, answer('absent'), null) ?? []
+  t.same(conclude(viewAfter([intended], { now: 4999 })), [], 'it may still arrive')
+  t.match(conclude(viewAfter([intended], { now: 5001 })), [{ type: 'step-ended' }], 'its time to begin is over')
+  t.match(conclude(viewAfter([intended], { now: 10, epoch: 2 })), [{ type: 'step-ended' }], 'the agent has been told a newer epoch')
+})
+
+void t.test('an answer that is not understood changes nothing', async (t) => {
+  for (const step of runbook) t.same(step.conclude?.(viewAfter([{ ...intended, step: step.name } as Event]), answer('unknown'), null) ?? [], [], step.name)
+})
+
+void t.test('a check without evidence is unknown, and the worst evidence decides', async (t) => {
+  const item = (check: string, status: 'healthy' | 'unhealthy' | 'unknown') => ({ check, status, text: check })
+  t.equal(judgeEvidence([item('boot', 'healthy')], ['boot', 'kernel']).status, 'unknown')
+  t.equal(judgeEvidence([item('boot', 'healthy'), item('kernel', 'unknown')], ['boot', 'kernel']).status, 'unknown')
+  t.equal(judgeEvidence([item('storage', 'healthy'), item('storage', 'unhealthy')], ['storage']).status, 'unhealthy')
+  t.equal(judgeEvidence([item('boot', 'healthy'), item('kernel', 'healthy')], ['boot', 'kernel']).status, 'healthy')
+})
+
+void t.test('the final check lets nobody go when anything speaks against it', async (t) => {
+  const view = viewAfter([{ type: 'node-admitted', node: 'a' }, { type: 'node-prepared', node: 'a' }, { type: 'slot-taken', node: 'a' }])
+  const gitlab = { at: 900, weights: { a: 0, b: 5 }, scheduleActive: false, pipelines: [], moving: [] }
+  const host = {
+    bootId: 'b1', platform: 'p', gitalyPid: 7, gitalyRuns: true, rebootRequired: true, vetoes: [], orders: [], currentOrder: null, highestEpoch: 1, clockOffsetMs: 0,
+    requestsInFlight: 0, pendingUpdates: [], certificateExpiresAt: 0, protocol: { min: 1, max: 1 }
+  }
+  const judge = (changes: { gitlab?: object, host?: object, now?: number } = {}) =>
+    judgeFinalCheck({ ...view, now: changes.now ?? view.now }, 900, { ...gitlab, at: (changes.now ?? view.now) - 100, ...changes.gitlab }, { ...host, ...changes.host })
+  t.match(judge(), { otherwise: 'go', bootId: 'b1' })
+  t.match(judge({ gitlab: { weights: { a: 3, b: 5 } } }), { otherwise: 'halt', reasons: [{ code: 'WEIGHT_CHANGED' }] })
+  t.match(judge({ gitlab: { scheduleActive: true } }), { otherwise: 'halt', reasons: [{ code: 'ASSIGNER_ACTIVE' }] })
+  t.match(judge({ gitlab: { pipelines: [{ id: 1, status: 'running', webUrl: 'u' }] } }), { otherwise: 'wait', reasons: [{ code: 'ASSIGNER_RUNNING' }] })
+  t.match(judge({ gitlab: { moving: ['a'] } }), { otherwise: 'postpone', reasons: [{ code: 'MOVES_RUNNING' }] })
+  t.match(judge({ host: { gitalyRuns: false } }), { otherwise: 'fail', reasons: [{ code: 'SERVICE_NOT_RUNNING' }] })
+  t.match(judge({ host: { clockOffsetMs: 60_000 } }), { otherwise: 'postpone', reasons: [{ code: 'CLOCK_OFF' }] })
+  t.match(judge({ host: { currentOrder: 'x' } }), { otherwise: 'postpone', reasons: [{ code: 'ORDER_RUNNING' }] })
+  t.match(judge({ host: { vetoes: [{ code: 'DISK_FULL', text: 't', hint: 'h' }] } }), { otherwise: 'postpone', reasons: [{ code: 'DISK_FULL' }] })
+  t.match(judge({ now: 9_990_000 }), { otherwise: 'wait', reasons: [{ code: 'DOES_NOT_FIT' }] })
+})
