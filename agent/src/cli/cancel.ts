@@ -2,13 +2,19 @@
 // is the same one that the unit and CancelReboot race for.
 import { userInfo } from 'node:os'
 import { reason } from '@pitstop/shared/fault'
+import { attemptOf } from '@pitstop/shared/order-id'
+import { hostFiles } from '../adapters/host-files.ts'
 import { OrderStore } from '../adapters/order-store.ts'
 import type { Settings } from '../config.ts'
-import { unitName } from '../domain/order-record.ts'
+import { type OrderFiles, unitName } from '../domain/order-record.ts'
 import { buildHost } from '../host.ts'
 import { systemClock } from '../main.ts'
 
 export async function cancel(settings: Settings, order: string, why: string): Promise<number> {
+  if (attemptOf(order) === undefined) {
+    process.stderr.write(`${order} is no order id\n  do: take it from pitstop-agent status; it looks like reboot-1-0123456789abcdef01234567\n`)
+    return 2
+  }
   const store = new OrderStore(settings.state)
   const known = store.read(order)
   const by = `${userInfo().username} on ${settings.node}`
@@ -16,7 +22,9 @@ export async function cancel(settings: Settings, order: string, why: string): Pr
     kind: 'cancelled', atMs: systemClock.now(), by, reasons: [reason('ORDER_CANCELLED', `taken back by ${by}${why === '' ? '' : `: ${why}`}`)]
   })
   if (decision.kind === 'begun') {
-    process.stdout.write(`too late: ${order} has begun; finish the node: watch it come back with pitstop node show\n`)
+    process.stdout.write(known?.outcome === undefined && !hasRebooted(known, settings)
+      ? `too late: ${order} has begun and the node must be finished\n`
+      : `too late: ${order} was carried out\n`)
     return 4
   }
   const host = buildHost(settings.host, systemClock)
@@ -24,4 +32,9 @@ export async function cancel(settings: Settings, order: string, why: string): Pr
   if (known?.accepted !== undefined && known.outcome === undefined) await host.units.stop(unitName(order)).catch(() => undefined)
   process.stdout.write(known?.accepted === undefined ? `${order} is not known here; it will be refused if it comes\n` : `${order} is taken back\n`)
   return 0
+}
+
+/** The host has booted since the order was accepted: it was carried out, whenever that was. */
+function hasRebooted(known: OrderFiles | undefined, { host }: Settings): boolean {
+  return known?.accepted !== undefined && known.accepted.bootId !== hostFiles(host).bootId()
 }

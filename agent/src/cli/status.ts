@@ -21,7 +21,7 @@ export async function status(settings: Settings, json: boolean): Promise<number>
   const boot = store.lastBoot()
   if (json) process.stdout.write(`${JSON.stringify({ node: settings.node, fleet: settings.fleet, bootId, epoch, boot: boot ?? null, orders })}\n`)
   else {
-    process.stdout.write(`node ${settings.node} of fleet ${settings.fleet}\nboot ${bootId}${boot === undefined ? '' : ` (${boot.acknowledged === '' ? 'not yet acknowledged by a coordinator' : boot.acknowledged})`}\nhighest epoch ${epoch}\n`)
+    process.stdout.write(`node ${settings.node} of fleet ${settings.fleet}\nboot ${bootId}${boot === undefined ? '' : ` (${boot.acknowledged === '' ? 'not yet acknowledged by a coordinator' : `a coordinator knows: ${boot.acknowledged.replace('REPORT_RESULT_', '').toLowerCase()}`})`}\nhighest epoch ${epoch}\n`)
     for (const order of orders.slice(-20)) {
       process.stdout.write(`${order.id}  ${order.status}${order.reasons.map(({ code, text }) => `\n    ${code}: ${text}`).join('')}\n`)
     }

@@ -36,7 +36,7 @@ void t.test('an order that the agent never saw is void only when it can no longe
 })
 
 void t.test('an answer that is not understood changes nothing', async (t) => {
-  for (const step of runbook) t.same(step.conclude?.(viewAfter([{ ...intended, step: step.name } as Event]), answer('unknown'), null) ?? [], [], step.name)
+  for (const step of runbook) t.same(step.conclude?.(viewAfter([{ ...intended, step: step.name }]), answer('unknown'), null) ?? [], [], step.name)
 })
 
 void t.test('a check without evidence is unknown, and the worst evidence decides', async (t) => {

@@ -45,7 +45,7 @@ export function describeWhy(why: Why): string[] {
     ...section('no further node begins:', why.gates),
     ...why.nodes.flatMap(({ node, phase, step, reasons }) => {
       const own = fresh(reasons).flatMap((each) => explain(each))
-      return own.length === 0 ? [] : [`${node}: ${phase}${step === null ? '' : ` at ${step}`}`, ...own]
+      return own.length === 0 && phase !== 'failed' ? [] : [`${node}: ${phase}${step === null ? '' : ` at ${step}`}`, ...own]
     }),
     ...section('not put back yet:', why.obligations.flatMap(({ because }) => (because === null ? [] : [because])))
   ]
