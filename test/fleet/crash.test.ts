@@ -1,6 +1,8 @@
 // Real processes, real kill -9: the coordinator dies in the middle of six different steps and is started again.
 import t from 'tap'
 import { untilEvent } from '../demo/follow-events.ts'
+import { checkHistory } from '../world/check-history.ts'
+import { fleetEvidence } from './fleet-evidence.ts'
 import { fleetReady, isStep, opened, quickPolicy, view } from './open-window.ts'
 
 void t.test('the coordinator killed -9 in six steps: the window ends as if nothing had happened, one reboot per host', async (t) => {
@@ -23,13 +25,14 @@ void t.test('the coordinator killed -9 in six steps: the window ends as if nothi
   for (const host of fleet.hosts) t.equal(host.reboots().length, 1, `${host.node} was rebooted once`)
   t.same(fleet.gitlab.world.weights(), before)
   t.equal(fleet.gitlab.world.schedule?.active, true)
-  t.same(fleet.gitlab.log.violations, [])
+  t.same(checkHistory(await fleetEvidence(fleet, before)), [])
 })
 
 void t.test('an agent killed during the upgrade does not stop apt: the unit goes on, the agent re-attaches', async (t) => {
   await using fleet = await fleetReady({ nodes: 1, policy: quickPolicy })
   const [host] = fleet.hosts
   if (host === undefined) return
+  const before = fleet.gitlab.world.weights()
   await host.fault('slow-apt', { ms: 2500 })
   await opened(fleet)
   await host.waitFor('apt at work', (each) => each.commands().some(({ command, args }) => command === 'apt-get' && args.includes('-s')) && each.events().some(({ event }) => event === 'unit-start'))
@@ -40,12 +43,14 @@ void t.test('an agent killed during the upgrade does not stop apt: the unit goes
   t.equal(watched.exit, 0, watched.stdout + watched.stderr)
   t.equal(host.commands().filter(({ command, args }) => command === 'apt-get' && args.includes('install') && !args.includes('-s') && !args.includes('--download-only')).length, 1, 'apt installed once')
   t.equal(host.reboots().length, 1)
+  t.same(checkHistory(await fleetEvidence(fleet, before)), [])
 })
 
 void t.test('a coordinator paused (SIGSTOP) while a host is down goes on when it wakes; a second one on its store is refused and the first named', async (t) => {
   await using fleet = await fleetReady({ nodes: 1, policy: quickPolicy })
   const [host] = fleet.hosts
   if (host === undefined) return
+  const before = fleet.gitlab.world.weights()
   const second = await fleet.pitstop(['coordinator'])
   t.not(second.exit, 0)
   t.match(second.stderr, /in use by process \d+/)
@@ -59,4 +64,5 @@ void t.test('a coordinator paused (SIGSTOP) while a host is down goes on when it
   process.kill(pid, 'SIGCONT')
   t.equal((await fleet.pitstop(['window', 'watch'])).exit, 0)
   t.equal(host.reboots().length, 1)
+  t.same(checkHistory(await fleetEvidence(fleet, before)), [])
 })

@@ -3,6 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { untilEvent } from '../demo/follow-events.ts'
+import { checkHistory } from '../world/check-history.ts'
+import { fleetEvidence } from './fleet-evidence.ts'
 import { fleetReady, opened, planned, quickPolicy, view } from './open-window.ts'
 
 void t.test('what must be true before a window opens: each problem in plain words, exit 3, nothing touched', async (t) => {
@@ -51,6 +53,7 @@ void t.test('a start-up error halts with the line itself; retry --reboot and res
   await using fleet = await fleetReady({ nodes: 3, policy: quickPolicy })
   const [, faulty] = fleet.hosts
   if (faulty === undefined) return
+  const before = fleet.gitlab.world.weights()
   await faulty.fault('startup-error')
   await opened(fleet)
   const halted = await fleet.pitstop(['window', 'watch'])
@@ -71,12 +74,14 @@ void t.test('a start-up error halts with the line itself; retry --reboot and res
   t.equal(watched.exit, 0, watched.stdout)
   t.equal(faulty.reboots().length, 2)
   t.same((await view(fleet)).nodes.map(({ phase }) => phase), ['done', 'done', 'done'])
+  t.same(checkHistory(await fleetEvidence(fleet, before)), [])
 })
 
 void t.test('apt failing half-way is failed, with dpkg\'s own words; a data disk that is missing after the boot is unhealthy', async (t) => {
   await using fleet = await fleetReady({ nodes: 2, policy: { ...quickPolicy, 'failure-budget': 2 } })
   const [first, second] = fleet.hosts
   if (first === undefined || second === undefined) return
+  const before = fleet.gitlab.world.weights()
   await first.fault('data-disk-missing')
   await second.fault('apt-fails')
   await opened(fleet)
@@ -97,6 +102,7 @@ void t.test('apt failing half-way is failed, with dpkg\'s own words; a data disk
   t.equal((await fleet.pitstop(['window', 'abort', '--reason', 'over'])).exit, 0)
   await fleet.pitstop(['window', 'watch', '--stay'])
   t.equal(fleet.gitlab.world.schedule?.active, true, 'the assigner is back')
+  t.same(checkHistory(await fleetEvidence(fleet, before)), [])
 })
 
 void t.test('a weight that somebody sets in mid-window is theirs: never overwritten, named at the end', async (t) => {
@@ -104,6 +110,7 @@ void t.test('a weight that somebody sets in mid-window is theirs: never overwrit
   await opened(fleet)
   const [first] = fleet.hosts
   if (first === undefined) return
+  const before = fleet.gitlab.world.weights()
   await first.waitFor('the first node down', (host) => host.events().some(({ event }) => event === 'reboot-requested'))
   fleet.gitlab.world.personSets(first.node, 77)
   await fleet.pitstop(['window', 'watch', '--stay'])
@@ -112,4 +119,5 @@ void t.test('a weight that somebody sets in mid-window is theirs: never overwrit
   t.equal(fleet.gitlab.world.weights()[first.node], 77)
   t.match(obligations.find(({ id }) => id === `weight:${first.node}`), { status: 'superseded' })
   t.match(audit, [{ code: 'WEIGHT_CHANGED' }])
+  t.same(checkHistory(await fleetEvidence(fleet, before)), [])
 })

@@ -1,22 +1,33 @@
 // Proves the invariants of the design from what the world wrote down and what the journal says, independent of the code
 // that made the decisions. Returns violations in words; none = held.
 import type { Event, Recorded } from '@pitstop/coordinator/domain/event'
+import type { Plan } from '@pitstop/coordinator/domain/plan'
 import type { Happening } from './history.ts'
-import type { World } from './world.ts'
 
-export function checkHistory(world: World): string[] {
-  const { history: { happenings }, plan } = world
-  const journal = world.events()
+/** What the checker needs of a simulated world or of a fleet of real processes. */
+export interface Evidence {
+  readonly happenings: readonly Happening[]
+  readonly journal: readonly Recorded<Event>[]
+  readonly plan: Plan
+  readonly initialWeights: Readonly<Record<string, number>>
+  readonly finalWeights: Readonly<Record<string, number>>
+  readonly assignerActive: boolean
+  readonly mostWritesAtOnce: number
+}
+
+export function checkHistory(source: Evidence | { evidence(): Evidence }): string[] {
+  const evidence = 'happenings' in source ? source : source.evidence()
+  const { happenings, journal, plan } = evidence
   return [
-    ...neverTooManyDown(happenings, plan.plan.policy.groupSize),
+    ...neverTooManyDown(happenings, plan.policy.groupSize),
     ...oneRebootPerOrder(happenings, journal),
-    ...neverLate(happenings, plan.plan.closesAt),
-    ...weightsWrittenWithCare(happenings, new Set(plan.plan.nodes.flatMap(({ storages }) => storages)), world.gitlab.mostWritesAtOnce),
-    ...drainedBeforeDown(happenings, journal, plan.plan.policy.drain === 'none'),
+    ...neverLate(happenings, plan.closesAt),
+    ...weightsWrittenWithCare(happenings, new Set(plan.nodes.flatMap(({ storages }) => storages)), evidence.mostWritesAtOnce),
+    ...drainedBeforeDown(happenings, journal, plan),
     ...intentBeforeEffect(happenings, journal),
     ...epochsGrow(journal),
     ...successNeedsProof(journal, happenings),
-    ...promisesKept(world, journal)
+    ...promisesKept(evidence)
   ]
 }
 
@@ -62,7 +73,9 @@ function weightsWrittenWithCare(happenings: readonly Happening[], own: ReadonlyS
 }
 
 /** Nobody creates projects on a node that goes down: its weights are 0 and the assigner sleeps when Gitaly stops. */
-function drainedBeforeDown(happenings: readonly Happening[], journal: readonly Recorded<Event>[], noDrain: boolean): string[] {
+function drainedBeforeDown(happenings: readonly Happening[], journal: readonly Recorded<Event>[], plan: Plan): string[] {
+  const noDrain = plan.policy.drain === 'none'
+  const storagesOf = new Map(plan.nodes.map(({ node, storages }) => [node, storages]))
   const weights = new Map<string, number>()
   const opened = journal.find(({ event }) => event.type === 'window-opened')?.event
   if (opened?.type === 'window-opened') for (const [storage, weight] of Object.entries(opened.weights)) weights.set(storage, weight)
@@ -72,7 +85,9 @@ function drainedBeforeDown(happenings: readonly Happening[], journal: readonly R
     if (each.what === 'weights-written') for (const [storage, weight] of Object.entries(each.after)) weights.set(storage, weight)
     if (each.what === 'schedule-set') assigner = each.active
     if (each.what === 'gitaly-stopped' && each.id !== null) {
-      if (!noDrain && weights.get(each.node) !== 0) violations.push(`${each.node} went down with weight ${weights.get(each.node) ?? 'unknown'}`)
+      for (const storage of noDrain ? [] : storagesOf.get(each.node) ?? []) {
+        if (weights.get(storage) !== 0) violations.push(`${each.node} went down with ${storage} at weight ${weights.get(storage) ?? 'unknown'}`)
+      }
       if (assigner) violations.push(`${each.node} went down while the assigner was active`)
     }
   }
@@ -110,14 +125,14 @@ function successNeedsProof(journal: readonly Recorded<Event>[], happenings: read
 }
 
 /** A closed window left nothing behind: weights and assigner as before, or somebody named took them over. */
-function promisesKept(world: World, journal: readonly Recorded<Event>[]): string[] {
+function promisesKept({ journal, happenings, initialWeights, finalWeights, assignerActive }: Evidence): string[] {
   if (!journal.some(({ event }) => event.type === 'window-closed')) return []
   const excused = new Set(journal.flatMap(({ event }) => event.type === 'obligation-settled' && event.how !== 'paid' ? [event.id] : []))
-  const foreign = new Set(world.history.happenings.flatMap((each) => each.what === 'weights-written' && each.by !== 'pitstop' ? Object.keys(each.after).filter((storage) => each.after[storage] !== each.before[storage]) : []))
-  const violations = Object.entries(world.initialWeights).flatMap(([storage, weight]) =>
-    world.gitlab.weights[storage] === weight || excused.has(`weight:${storage}`) || foreign.has(storage) ? [] : [`weight of ${storage} was ${weight} and is left at ${world.gitlab.weights[storage] ?? 'nothing'}`])
+  const foreign = new Set(happenings.flatMap((each) => each.what === 'weights-written' && each.by !== 'pitstop' ? Object.keys(each.after).filter((storage) => each.after[storage] !== each.before[storage]) : []))
+  const violations = Object.entries(initialWeights).flatMap(([storage, weight]) =>
+    finalWeights[storage] === weight || excused.has(`weight:${storage}`) || foreign.has(storage) ? [] : [`weight of ${storage} was ${weight} and is left at ${finalWeights[storage] ?? 'nothing'}`])
   const opened = journal.filter(({ event }) => event.type === 'window-opened').at(-1)?.event
-  const touched = world.history.happenings.some((each) => each.what === 'schedule-set' && each.by !== 'pitstop')
-  if (opened?.type === 'window-opened' && opened.assignerActive !== world.gitlab.scheduleActive && !excused.has('assigner') && !touched) violations.push('the assigner is not as it was')
+  const touched = happenings.some((each) => each.what === 'schedule-set' && each.by !== 'pitstop')
+  if (opened?.type === 'window-opened' && opened.assignerActive !== assignerActive && !excused.has('assigner') && !touched) violations.push('the assigner is not as it was')
   return violations
 }

@@ -9,6 +9,7 @@ import type { Policy, StoredPlan } from '@pitstop/coordinator/domain/plan'
 import type { WindowView } from '@pitstop/coordinator/domain/view'
 import type { Agents, Clock, Store } from '@pitstop/coordinator/ports'
 import { Fault } from '@pitstop/shared/fault'
+import type { Evidence } from './check-history.ts'
 import { History } from './history.ts'
 import { MemoryStore } from './memory-store.ts'
 import { SimulatedGitLab } from './simulated-gitlab.ts'
@@ -169,6 +170,14 @@ export class World {
 
   events(): Recorded<Event>[] {
     return this.store.rows.filter(({ stream }) => stream === this.plan.hash).map(({ recorded }) => recorded as Recorded<Event>)
+  }
+
+  /** For the history checker. */
+  evidence(): Evidence {
+    return {
+      happenings: this.history.happenings, journal: this.events(), plan: this.plan.plan, initialWeights: this.initialWeights,
+      finalWeights: this.gitlab.weights, assignerActive: this.gitlab.scheduleActive, mostWritesAtOnce: this.gitlab.mostWritesAtOnce
+    }
   }
 
   has(type: Event['type']): boolean { return this.store.rows.some(({ stream, recorded }) => stream === this.plan.hash && (recorded as Recorded<Event>).event.type === type) }

@@ -1,0 +1,65 @@
+// What hosts, agents and GitLab wrote down themselves, in the history checker's words. Read when the coordinator is gone:
+// its journal is locked for as long as it lives.
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { join } from 'node:path'
+import type { Event, Recorded } from '@pitstop/coordinator/domain/event'
+import { openPlan } from '@pitstop/coordinator/domain/plan'
+import type { LocalFleet } from '../demo/local-fleet.ts'
+import type { Host } from '../stand-ins/host/stand-in-host.ts'
+import type { Evidence } from '../world/check-history.ts'
+import type { Happening } from '../world/history.ts'
+
+interface OrderOnDisk {
+  readonly id: string
+  readonly accepted: { readonly step: string, readonly acceptedAtMs: number }
+  readonly grant: { readonly epoch: number }
+  readonly mark: { readonly stopBegunAtMs: number } | null
+}
+
+export async function fleetEvidence(fleet: LocalFleet, initialWeights: Readonly<Record<string, number>>): Promise<Evidence> {
+  await fleet.killCoordinator()
+  const database = new DatabaseSync(join(fleet.folder, 'coordinator.db'), { readOnly: true })
+  try {
+    const row = database.prepare('select hash, bytes from plans order by created_at desc limit 1').get() as { hash: string, bytes: string }
+    const events = database.prepare('select seq, at, epoch, body from journal where stream = ? order by seq').all(row.hash) as { seq: number, at: number, epoch: number, body: string }[]
+    const journal = events.map(({ seq, at, epoch, body }): Recorded<Event> => ({ seq, at, epoch, event: JSON.parse(body) as Event }))
+    const happenings = [...fleet.hosts.flatMap(hostHappenings), ...gitlabHappenings(fleet)].sort((a, b) => a.at - b.at)
+    return {
+      happenings, journal, plan: openPlan(row.hash, row.bytes).plan, initialWeights, finalWeights: fleet.gitlab.world.weights(),
+      assignerActive: fleet.gitlab.world.schedule?.active ?? false, mostWritesAtOnce: fleet.gitlab.log.violations.length > 0 ? 2 : 1
+    }
+  } finally {
+    database.close()
+  }
+}
+
+function hostHappenings(host: Host): Happening[] {
+  const { node } = host
+  const orders = ordersOnDisk(join(host.root, 'var/lib/pitstop-agent/orders'))
+  const reboots = orders.filter(({ mark }) => mark !== null).sort((a, b) => (a.mark?.stopBegunAtMs ?? 0) - (b.mark?.stopBegunAtMs ?? 0))
+  const ordered = host.boots().filter(({ cause }) => cause === 'ordered')
+  return [
+    ...orders.map(({ id, accepted, grant }): Happening => ({ at: accepted.acceptedAtMs, what: 'order-accepted', node, step: accepted.step, id, epoch: grant.epoch })),
+    ...reboots.map(({ id, mark }): Happening => ({ at: mark?.stopBegunAtMs ?? 0, what: 'gitaly-stopped', node, id })),
+    ...host.boots().filter(({ cause }) => cause !== 'power-on').map((boot): Happening => ({ at: Date.parse(boot.at), what: 'booted', node, bootId: boot.boot_id, id: reboots[ordered.indexOf(boot)]?.id ?? null })),
+    ...host.events().filter(({ event }) => event === 'gitaly-serving').map(({ at }): Happening => ({ at: Date.parse(at), what: 'gitaly-serving', node }))
+  ]
+}
+
+function gitlabHappenings({ gitlab }: LocalFleet): Happening[] {
+  return gitlab.log.lines.flatMap((line): Happening[] => {
+    if (line.kind === 'weights') return [{ at: line.at, what: 'weights-written', by: line.by, before: line.before, after: line.after }]
+    return line.kind === 'schedule' ? [{ at: line.at, what: 'schedule-set', by: line.by, active: line.active }] : []
+  })
+}
+
+function ordersOnDisk(folder: string): OrderOnDisk[] {
+  const read = (id: string, name: string): unknown => {
+    const path = join(folder, id, name)
+    return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : null
+  }
+  return readdirSync(folder).filter((id) => existsSync(join(folder, id, 'accepted.json'))).map((id) => ({
+    id, accepted: read(id, 'accepted.json') as OrderOnDisk['accepted'], grant: read(id, 'grant.json') as OrderOnDisk['grant'], mark: read(id, 'mark.json') as OrderOnDisk['mark']
+  }))
+}
