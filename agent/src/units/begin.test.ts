@@ -1,0 +1,55 @@
+// The moment in which an order begins: whoever raises the epoch either sees "begun" or is seen here.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { OrderStore } from '../adapters/order-store.ts'
+import type { AcceptedOrder } from '../domain/order-record.ts'
+import { fakeHost } from '../fixtures/fake-host.ts'
+import { begin } from './begin.ts'
+import { type UnitContext, unitContext } from './unit-context.ts'
+
+const id = 'reboot-1-0123456789abcdef01234567'
+
+async function accepted(t: { teardown(handler: () => unknown): void }): Promise<UnitContext> {
+  const host = await fakeHost()
+  const state = mkdtempSync(join(tmpdir(), 'pitstop-begin-'))
+  t.teardown(async () => {
+    await host.close()
+    rmSync(state, { recursive: true, force: true })
+  })
+  const store = new OrderStore(state)
+  store.prepare()
+  store.raiseEpoch(3)
+  const order: AcceptedOrder = {
+    id, step: 'reboot', fleet: 'test-fleet', node: 'n1.example', planHash: 'p', manifestHash: '', digest: 'd', bootId: host.bootId(), acceptedAtMs: Date.now(), reason: '', notes: [],
+    install: [], simulated: [], reboot: { delayMs: 0, filesystemIds: {}, storages: ['s1'], expectedKernel: '' }
+  }
+  store.accept(order, { epoch: 3, notBeforeMs: 0, notAfterMs: Date.now() + 60_000 })
+  return unitContext(state, id, host.settings().host)
+}
+
+void t.test('it begins under its own epoch', async (t) => {
+  const context = await accepted(t)
+  t.type(await begin(context), 'number')
+  t.match(context.store.read(id), { decision: { kind: 'begun' } })
+})
+
+void t.test('an epoch raised at the very moment of the decision stops it: the read after the decision sees it', async (t) => {
+  const context = await accepted(t)
+  const { decide } = context.store
+  context.store.decide = (order, decision) => {
+    const held = decide.call(context.store, order, decision)
+    // A successor asks now: it is answered after its epoch is on disk, and may have read "not begun" just before.
+    context.store.raiseEpoch(4)
+    return held
+  }
+  t.equal(await begin(context), undefined)
+  t.match(context.store.read(id), { outcome: { status: 'vetoed', reasons: [{ code: 'STALE_EPOCH' }] } })
+})
+
+void t.test('a cancellation that was first wins', async (t) => {
+  const context = await accepted(t)
+  context.store.decide(id, { kind: 'cancelled', atMs: 1, by: 'ada', reasons: [] })
+  t.equal(await begin(context), undefined)
+})
