@@ -27,7 +27,7 @@ export async function fleetEvidence(fleet: LocalFleet, initialWeights: Readonly<
     const happenings = [...fleet.hosts.flatMap(hostHappenings), ...gitlabHappenings(fleet)].sort((a, b) => a.at - b.at)
     return {
       happenings, journal, plan: openPlan(row.hash, row.bytes).plan, initialWeights, finalWeights: fleet.gitlab.world.weights(),
-      assignerActive: fleet.gitlab.world.schedule?.active ?? false, mostWritesAtOnce: fleet.gitlab.log.violations.length > 0 ? 2 : 1
+      assignerActive: fleet.gitlab.world.schedule?.active ?? false, mostWritesAtOnce: fleet.gitlab.log.violations.length > 0 ? 2 : 1, overtakenWrites: 0
     }
   } finally {
     database.close()

@@ -13,6 +13,8 @@ export interface Evidence {
   readonly finalWeights: Readonly<Record<string, number>>
   readonly assignerActive: boolean
   readonly mostWritesAtOnce: number
+  /** Weight writes sent while a lost one could still land. */
+  readonly overtakenWrites: number
 }
 
 export function checkHistory(source: Evidence | { evidence(): Evidence }): string[] {
@@ -22,6 +24,7 @@ export function checkHistory(source: Evidence | { evidence(): Evidence }): strin
     ...neverTooManyDown(happenings, plan.policy.groupSize),
     ...oneRebootPerOrder(happenings, journal),
     ...neverLate(happenings, plan.closesAt),
+    ...(evidence.overtakenWrites > 0 ? [`${evidence.overtakenWrites} weight writes were sent while a lost one could still land`] : []),
     ...weightsWrittenWithCare(happenings, new Set(plan.nodes.flatMap(({ storages }) => storages)), evidence.mostWritesAtOnce),
     ...drainedBeforeDown(happenings, journal, plan),
     ...intentBeforeEffect(happenings, journal),
@@ -56,7 +59,11 @@ function oneRebootPerOrder(happenings: readonly Happening[], journal: readonly R
 }
 
 function neverLate(happenings: readonly Happening[], closesAt: number): string[] {
-  return happenings.flatMap((each) => each.what === 'gitaly-stopped' && each.id !== null && each.at >= closesAt ? [`${each.node} went down ${each.at - closesAt} ms after closing time`] : [])
+  return happenings.flatMap((each) => {
+    if (each.at < closesAt) return []
+    if (each.what === 'gitaly-stopped' && each.id !== null) return [`${each.node} went down ${each.at - closesAt} ms after closing time`]
+    return each.what === 'order-accepted' ? [`${each.step} began on ${each.node} ${each.at - closesAt} ms after closing time`] : []
+  })
 }
 
 /** One writer, one write at a time, own keys only, never to a sum of zero. */

@@ -19,6 +19,9 @@ export class SimulatedGitLab {
   faults: GitLabFaults = { writeGoes: () => 'well', readGoes: () => 'well' }
   writesAtOnce = 0
   mostWritesAtOnce = 0
+  /** Writes that were sent while a lost one could still land. */
+  overtaken = 0
+  #mayLand = 0
   #writes = 0
   #reads = 0
   readonly #clock: VirtualClock
@@ -54,6 +57,7 @@ export class SimulatedGitLab {
       },
       writeWeights: async (weights) => {
         const goes = this.faults.writeGoes(++this.#writes)
+        if (this.#mayLand > 0) this.overtaken++
         this.mostWritesAtOnce = Math.max(this.mostWritesAtOnce, ++this.writesAtOnce)
         try {
           await this.#clock.sleep(12)
@@ -61,7 +65,13 @@ export class SimulatedGitLab {
           if (goes === 'well') this.#land('pitstop', weights)
           else {
             if (goes === 'lost-after') this.#land('pitstop', weights)
-            else if (goes !== 'lost-before') this.#clock.after(goes.landsAfterMs, () => { this.#land('pitstop', weights) })
+            else if (goes !== 'lost-before') {
+              this.#mayLand++
+              this.#clock.after(goes.landsAfterMs, () => {
+                this.#mayLand--
+                this.#land('pitstop', weights)
+              })
+            }
             await this.#clock.sleep(this.requestTimeoutMs)
             throw new Fault('GITLAB_TIMEOUT', 'GitLab did not answer in time')
           }

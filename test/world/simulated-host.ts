@@ -16,6 +16,10 @@ export interface HostFaults {
   relapseAfterMs?: number
   /** The agent cannot be reached though the host is up. */
   unreachable?: boolean
+  /** The next order (or its answer) is lost on the way. */
+  loseOrder?: 'request' | 'answer'
+  /** The scheduled reboot is refused when it fires; the host is untouched. */
+  firingVeto?: Reason
   /** The next request (or answer) is lost on the way. */
   lose?: 'request' | 'answer'
 }
@@ -67,6 +71,18 @@ export class SimulatedHost {
   }
 
   async order(payload: OrderPayload): Promise<OrderView> {
+    const { loseOrder } = this.faults
+    if (loseOrder !== undefined && payload.order.step === 'reboot') {
+      this.faults = { ...this.faults }
+      delete this.faults.loseOrder
+      if (loseOrder === 'answer') await this.#order(payload)
+      await this.#clock.sleep(5000)
+      throw new Fault('AGENT_UNREACHABLE', `the ${loseOrder} was lost`)
+    }
+    return this.#order(payload)
+  }
+
+  async #order(payload: OrderPayload): Promise<OrderView> {
     await this.#receive(payload.epoch)
     const { order } = payload
     const digest = JSON.stringify([order.id, order.step, payload.planHash, order.manifestHash, order.bootId, payload.manifest])
@@ -186,6 +202,10 @@ export class SimulatedHost {
     if (order === undefined || order.view.status !== 'running' || order.bootId !== this.bootId || !this.up) return
     if (this.#clock.now() >= notAfter) {
       order.view = { ...order.view, status: 'vetoed', reasons: [reason('EXPIRED', 'fired too late')] }
+      return
+    }
+    if (this.faults.firingVeto !== undefined) {
+      order.view = { ...order.view, status: 'vetoed', reasons: [this.faults.firingVeto] }
       return
     }
     order.view = { ...order.view, gitalyStoppedAt: this.#clock.now() }

@@ -49,6 +49,7 @@ export class World {
   readonly troubles: string[] = []
   readonly initialWeights: Readonly<Record<string, number>>
   breakGlass = ''
+  glassFails = false
   appends = 0
   killAt: Killer = () => null
   coordinator!: Coordinator
@@ -134,7 +135,10 @@ export class World {
         return () => { cancel() }
       } },
       lease: { holder, address: `${holder}:1`, ttlMs: 30_000 }, byHand: { gitlab: 'https://gitlab.test', assigner: { url: 'https://ops.test', project: 'a/b', schedule: 7 } },
-      writeBreakGlass: async (text) => { this.breakGlass = text }, checkOwnCertificate: async () => [], dependsOn: [], landsWithinMs: 20_000,
+      writeBreakGlass: async (text) => {
+        if (this.glassFails) throw new Fault('STORE_UNAVAILABLE', 'cannot write the break-glass file: ENOSPC')
+        this.breakGlass = text
+      }, checkOwnCertificate: async () => [], dependsOn: [], landsWithinMs: 20_000,
       log: (level, text) => { if (level === 'error') this.troubles.push(text) }
     })
   }
@@ -176,7 +180,7 @@ export class World {
   evidence(): Evidence {
     return {
       happenings: this.history.happenings, journal: this.events(), plan: this.plan.plan, initialWeights: this.initialWeights,
-      finalWeights: this.gitlab.weights, assignerActive: this.gitlab.scheduleActive, mostWritesAtOnce: this.gitlab.mostWritesAtOnce
+      finalWeights: this.gitlab.weights, assignerActive: this.gitlab.scheduleActive, mostWritesAtOnce: this.gitlab.mostWritesAtOnce, overtakenWrites: this.gitlab.overtaken
     }
   }
 

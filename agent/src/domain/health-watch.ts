@@ -15,6 +15,7 @@ export interface HealthWatch {
   readonly lastBadMs: number
 }
 
+/** All instants on one clock that never jumps: ms of the host's uptime. */
 export interface Observation {
   readonly atMs: number
   readonly status: HealthStatus

@@ -30,6 +30,7 @@ interface Subject {
   readonly orderId: string
   /** A person asked to be judged again: only the last start counts, however the boots before went. */
   readonly sinceLastStart: boolean
+  readonly marked: boolean
   storages: readonly string[]
   watch: HealthWatch
   readonly scan: LogScan
@@ -38,6 +39,8 @@ interface Subject {
 /** Looking costs the host something: never more than a quarter of the time. */
 const restPerLook = 3
 const waitingPaceMs = 1000
+/** The wall clock may drift this far from the uptime before it counts as stepped. */
+const steadyMs = 1000
 
 export class HealthWatcher {
   readonly #host: Host
@@ -47,6 +50,8 @@ export class HealthWatcher {
   readonly #probe: () => Promise<Look>
   readonly #subjects = new Map<string, Subject>()
   #servingSinceMs = 0
+  /** Wall clock minus uptime when the agent came up. */
+  readonly #bootedAtMs: number
   #close: (() => void) | undefined
   #wake: () => void = () => undefined
   #stopped = false
@@ -59,6 +64,7 @@ export class HealthWatcher {
     this.#clock = clock
     this.#log = log
     this.#probe = healthProbe(host, clock)
+    this.#bootedAtMs = clock.now() - host.files.uptimeMs()
   }
 
   start(): void {
@@ -115,7 +121,8 @@ export class HealthWatcher {
     const files = subject.orderId === '' ? undefined : this.#store.read(subject.orderId)
     const expectation = files === undefined ? undefined : expectationOf(files, subject)
     const over = look.uptimeMs > startDeadlineMs + startPhaseMs
-    const testimony = over ? subject.scan.testimony : undefined
+    // Only behind a mark does the start end for good; "since the last start" goes on with each start.
+    const testimony = over && subject.marked ? subject.scan.testimony : undefined
     const log = testimony === undefined ? knownNow(() => subject.scan.look()) : { value: testimony }
     const judgement = judge({
       bootId: look.bootId,
@@ -132,22 +139,27 @@ export class HealthWatcher {
     })
     const serving = isKnown(look.grpc) && look.grpc.value === 'SERVING'
     const running = isKnown(look.service) ? look.service.value : undefined
+    // Counted on the host's uptime, which no clock step moves. A clock that was stepped since the agent came up cannot date
+    // Gitaly's marker either; then only looks count.
+    const markerMs = isKnown(log) ? log.value.lastMarkerMs : 0
+    const steady = Math.abs(look.atMs - look.uptimeMs - this.#bootedAtMs) < steadyMs
     subject.watch = watchHealth(watch, {
-      atMs: look.atMs,
+      atMs: look.uptimeMs,
       status: judgement.status,
       serving,
       pid: running?.pid ?? 0,
       uptimeS: running?.uptimeS ?? 0,
-      startedMs: isKnown(log) ? log.value.lastMarkerMs : 0
+      startedMs: markerMs > 0 && steady ? Math.max(0, look.uptimeMs - (look.atMs - markerMs)) : 0
     })
-    this.#servingSinceMs ||= subject.watch.servingSinceMs
+    const servingSinceMs = subject.watch.servingSinceMs === 0 ? 0 : Math.round(look.atMs - (look.uptimeMs - subject.watch.servingSinceMs))
+    this.#servingSinceMs ||= servingSinceMs
     return {
       ...judgement,
       bootId: look.bootId,
-      healthyForMs: judgement.status === 'healthy' ? Math.max(0, look.atMs - subject.watch.healthySinceMs) : 0,
+      healthyForMs: judgement.status === 'healthy' ? Math.max(0, Math.round(look.uptimeMs - subject.watch.healthySinceMs)) : 0,
       pid: running?.pid ?? 0,
       uptimeS: running?.uptimeS ?? 0,
-      servingSinceMs: subject.watch.servingSinceMs || this.#servingSinceMs,
+      servingSinceMs: servingSinceMs || this.#servingSinceMs,
       bootsSinceOrder: files?.boots.length ?? 0,
       bootedAtMs: look.atMs - look.uptimeMs,
       stopBegunAtMs: files?.mark?.stopBegunAtMs ?? 0
@@ -167,6 +179,7 @@ export class HealthWatcher {
     const subject: Subject = {
       orderId,
       sinceLastStart,
+      marked: stopped && !sinceLastStart,
       storages: storages.length > 0 ? storages : files?.accepted?.reboot?.storages ?? [],
       watch: nothingSeen,
       scan: stopped ? new LogScan(this.#host.files.logPath, files.mark?.log, sinceLastStart ? { bootedAtMs } : undefined) : new LogScan(this.#host.files.logPath, undefined, { bootedAtMs })
@@ -179,7 +192,7 @@ export class HealthWatcher {
   /** Gitaly's stream broke or said something else than SERVING: whatever was healthy until now is not any more. */
   #relapse(): void {
     for (const subject of this.#subjects.values()) {
-      subject.watch = watchHealth(subject.watch, { atMs: this.#clock.now(), status: 'unknown', serving: false, pid: 0, uptimeS: 0, startedMs: 0 })
+      subject.watch = watchHealth(subject.watch, { atMs: this.#host.files.uptimeMs(), status: 'unknown', serving: false, pid: 0, uptimeS: 0, startedMs: 0 })
     }
   }
 

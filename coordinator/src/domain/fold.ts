@@ -15,7 +15,7 @@ const freshNode = (node: string): NodeState => ({
 
 export const emptyState = (stored: StoredPlan): State => ({
   stored, window: noWindow, nodes: new Map(stored.plan.nodes.map(({ node }) => [node, freshNode(node)])), windowSteps: {},
-  manifests: new Map(), obligations: new Map(), seq: 0, lastAt: 0
+  manifests: new Map(), obligations: new Map(), writesInDoubt: new Map(), seq: 0, lastAt: 0
 })
 
 export const fold = (stored: StoredPlan, journal: readonly Recorded<Event>[]): State =>
@@ -23,7 +23,18 @@ export const fold = (stored: StoredPlan, journal: readonly Recorded<Event>[]): S
 
 export function apply(state: State, recorded: Recorded<Event>): State {
   const next = applyEvent(state, recorded)
-  return { ...next, seq: recorded.seq, lastAt: recorded.at }
+  return { ...next, writesInDoubt: writesInDoubt(state, recorded.event), seq: recorded.seq, lastAt: recorded.at }
+}
+
+function writesInDoubt({ writesInDoubt: before }: State, event: Event): State['writesInDoubt'] {
+  if (event.type !== 'step-intended' && event.type !== 'step-done' && event.type !== 'step-ended') return before
+  const key = `${event.step} ${event.node ?? ''}`
+  const landsBy = event.type === 'step-intended' ? event.facts.landsBy : undefined
+  if (landsBy === undefined && !before.has(key)) return before
+  const after = new Map(before)
+  if (landsBy === undefined) after.delete(key)
+  else after.set(key, landsBy)
+  return after
 }
 
 function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): State {
@@ -74,7 +85,7 @@ function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): S
     case 'node-prepared': return phase(event.node, 'prepared')
     case 'slot-taken': return phase(event.node, 'down', { holdsSlot: true, slotTakenAt: at, slotFreedAt: null, outageMs: null })
     case 'slot-returned': return node(event.node, (before) =>
-      ({ phase: 'prepared', phaseSince: at, holdsSlot: false, recheck: false, slotTakenAt: null, reasons: event.reasons, steps: without(before.steps, slotSteps) }))
+      ({ phase: 'prepared', phaseSince: at, holdsSlot: false, overdue: false, recheck: false, slotTakenAt: null, reasons: event.reasons, steps: without(before.steps, slotSteps) }))
     case 'node-healthy': return phase(event.node, 'returning', { holdsSlot: false, overdue: false, askedFor: false, unproven: false, slotFreedAt: at, outageMs: event.outageMs, reasons: [] })
     case 'node-done': return final(event.node, 'done', { reasons: [] })
     case 'node-current': return final(event.node, 'current', { reasons: event.reasons, unproven: false, askedFor: false })
@@ -129,8 +140,10 @@ function withStep(state: State, node: string | null, step: StepName, seq: number
   const before = nodeOf(state, node)
   const name = step as NodeStepName
   const after = change(before.steps[name])
+  // Drained anew, new projects must settle anew.
+  const steps = name === 'zero-weight' && after.status === 'ended' ? without(before.steps, ['settle']) : before.steps
   const upgraded = before.upgraded || (name === 'upgrade' && after.status === 'done' && (after.facts.changes ?? 0) > 0)
   // An answer that came late is the truth all the same; a node that is down is cleared by health alone.
   const overdue = before.overdue && (after.status === 'intended' || before.phase === 'down')
-  return { ...state, nodes: new Map(state.nodes).set(node, { ...before, upgraded, overdue, steps: { ...before.steps, [name]: after }, version: seq }) }
+  return { ...state, nodes: new Map(state.nodes).set(node, { ...before, upgraded, overdue, steps: { ...steps, [name]: after }, version: seq }) }
 }

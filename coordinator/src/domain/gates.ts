@@ -40,7 +40,7 @@ export function gitlabGates(state: State, reading: NonNullable<Observed['gitlab'
     for (const { node, storages } of nodes.filter((each) => down.has(each.node))) {
       for (const storage of storages.filter((each) => (reading.weights[each] ?? 0) > 0)) {
         reasons.push(reason('WEIGHT_CHANGED', `weight of ${storage} is ${reading.weights[storage] ?? 0} while ${node} is down: new projects would fail there`,
-          `set it to 0, or find out who raised it; then: pitstop window resume`))
+          'find out who raised it: it is theirs now and pitstop will not put it back; then: pitstop window resume'))
       }
     }
   }

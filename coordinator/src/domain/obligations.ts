@@ -9,7 +9,9 @@ const weightPayable: ReadonlySet<NodePhase> = new Set(['returning', 'done', 'cur
 export const payableWeights = (state: State): WeightChange[] =>
   openObligations(state).flatMap(({ kind, node, subject }): WeightChange[] => {
     const phase = node === null ? undefined : state.nodes.get(node)?.phase
-    return kind === 'weight' && node !== null && phase !== undefined && weightPayable.has(phase) ? [{ node, storage: subject, to: 'previous' }] : []
+    // Asked for again and not begun: when the window ends it goes back.
+    const leftOver = phase === 'waiting' && (state.window.phase === 'closing' || state.window.phase === 'settling')
+    return kind === 'weight' && node !== null && phase !== undefined && (leftOver || weightPayable.has(phase)) ? [{ node, storage: subject, to: 'previous' }] : []
   })
 
 /** The assigner comes last, when all own weights are settled. */

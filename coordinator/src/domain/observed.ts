@@ -87,7 +87,8 @@ export interface Observed {
   readonly refusedChanges: ReadonlyMap<string, readonly Reason[]>
   /** Keyed by node. */
   readonly looks: ReadonlyMap<string, Look>
-  readonly rebootOrders: ReadonlyMap<string, OrderView>
+  /** What each node's agent last said of its reboot order, and when it was asked. */
+  readonly rebootOrders: ReadonlyMap<string, { readonly order: OrderView, readonly askedAt: number }>
   readonly agentFaults: ReadonlyMap<string, { readonly reason: Reason, readonly at: number }>
   readonly finalChecks: ReadonlyMap<string, FinalCheck>
   /** Idle nodes asked when a node was overdue. */

@@ -104,6 +104,8 @@ export interface State {
   readonly windowSteps: Readonly<Partial<Record<StepName, StepState>>>
   readonly manifests: ReadonlyMap<string, { readonly hash: string, readonly packages: readonly PackageVersion[], readonly node: string }>
   readonly obligations: ReadonlyMap<string, Obligation>
+  /** Writes to GitLab without outcome: until when each may land (epoch ms). Kept apart from the steps: a retry forgets a step, not a write. */
+  readonly writesInDoubt: ReadonlyMap<string, number>
   readonly seq: number
   readonly lastAt: number
 }
@@ -135,3 +137,7 @@ export function labelOf({ window }: State): WindowLabel {
   if (window.phase !== 'rolling') return window.phase
   return window.halt !== null ? 'halted' : window.pause !== null ? 'paused' : 'rolling'
 }
+
+/** Nothing that a decision about these nodes rests on has changed: no event about the window or about them. */
+export const stillHolds = (decidedOn: State, now: State, nodes: readonly string[]): boolean =>
+  decidedOn === now || (decidedOn.window.version === now.window.version && nodes.every((node) => decidedOn.nodes.get(node)?.version === now.nodes.get(node)?.version))

@@ -112,7 +112,4 @@ export function raisedByOthers(state: State, reading: { readonly at: number, rea
 }
 
 /** Until when a write to GitLab without outcome may still land; 0 = none is in doubt. The next write waits it out, then reads. */
-export const writesLandBy = (state: State): number =>
-  Math.max(0, ...[...state.nodes.values()].flatMap(({ steps }) => [steps['zero-weight'], steps['restore-weight']])
-    .concat(state.windowSteps['pause-assigner'], state.windowSteps['resume-assigner'])
-    .map((step) => (step?.status === 'intended' ? step.facts.landsBy ?? 0 : 0)))
+export const writesLandBy = (state: State): number => Math.max(0, ...state.writesInDoubt.values())

@@ -6,7 +6,7 @@ import type { Effect, OrderRequest } from '../domain/effect.ts'
 import type { HostView, Look, OrderView } from '../domain/observed.ts'
 import type { PlanNode } from '../domain/plan.ts'
 import type { State } from '../domain/state.ts'
-import { nodeOf } from '../domain/state.ts'
+import { isRunning, nodeOf, stillHolds } from '../domain/state.ts'
 import type { OrderPayload } from '../ports.ts'
 import { runbook } from '../runbook/index.ts'
 import { reattach } from '../runbook/order.ts'
@@ -20,9 +20,15 @@ const sendMs = 2000
 
 type Of<K extends Effect['kind']> = Extract<Effect, { kind: K }>
 
-export async function giveOrder(hands: Hands, { order, intent }: Of<'order'>): Promise<void> {
+/** @param decidedOn the state that the order was decided on; if it no longer holds nothing is journaled and nothing sent. */
+export async function giveOrder(hands: Hands, { order, intent }: Of<'order'>, decidedOn: State): Promise<void> {
   const node = planNode(hands.journal.state, order.node)
-  await hands.journal.append(() => intent)
+  let holds = true
+  await hands.journal.append((state) => {
+    holds = hands.observed().frozen === null && stillHolds(decidedOn, state, [order.node])
+    return holds ? intent : []
+  })
+  if (!holds) return
   await withAgent(hands, order.node, async () => {
     hands.guard(sendMs)
     const answer = await refusable(order, () => hands.agents.order(node, payload(hands, order), (percent, text) => {
@@ -40,7 +46,14 @@ export async function settleOrder(hands: Hands, { node: name, step, orderId: id 
     const answer = host.orders.find((order) => order.id === id) ?? absent(id)
     const intended = stepOf(nodeOf(hands.journal.state, name), step)
     if (intended !== undefined && (step === 'stage' || step === 'upgrade') && (answer.status === 'running' || answer.status === 'accepted')) {
-      await giveOrder(hands, { kind: 'order', order: reattach(viewOf(hands, node), step, intended), intent: [] })
+      await giveOrder(hands, { kind: 'order', order: reattach(viewOf(hands, node), step, intended), intent: [] }, hands.journal.state)
+      return
+    }
+    // Accepted and not begun, or scheduled under the epoch of a predecessor: the same order, sent again, renews its right.
+    const waiting = answer.status === 'accepted' || (answer.status === 'running' && answer.gitalyStoppedAt === 0 && intended !== undefined && intended.epoch < hands.journal.epoch)
+    if (intended !== undefined && step === 'reboot' && waiting && host.bootId === intended.facts.bootId && !hands.observed().rebootOrders.has(name)) {
+      hands.observe({ rebootOrders: put(hands.observed().rebootOrders, name, { order: answer, askedAt: hands.clock.now() }) })
+      await giveOrder(hands, { kind: 'order', order: reattach(viewOf(hands, node), step, intended), intent: [] }, hands.journal.state)
       return
     }
     const before = hands.journal.state
@@ -62,8 +75,10 @@ export async function cancelReboot(hands: Hands, { node: name, orderId: rebootId
       notBefore: now, notAfter: now + 60_000, manifestHash: '', bootId: ''
     }
     const { result, order: reboot } = await hands.agents.cancelReboot(node, { ...payload(hands, order), reason: why }, rebootId)
+    // Too late, or no longer needed: what the agent says of the order itself counts.
+    const known = reboot ?? { ...absent(rebootId), status: 'running' as const }
     const answer: OrderView = result === 'too-late'
-      ? { ...(reboot ?? absent(rebootId)), status: 'running', gitalyStoppedAt: reboot?.gitalyStoppedAt ?? now }
+      ? { ...known, gitalyStoppedAt: known.gitalyStoppedAt === 0 && known.status === 'running' ? now : known.gitalyStoppedAt }
       : { ...(reboot ?? absent(rebootId)), id: rebootId, status: 'cancelled', reasons: [reason('ORDER_CANCELLED', `the reboot was taken back: ${why}`)] }
     await conclude(hands, node, 'reboot', answer)
   })
@@ -79,6 +94,7 @@ export async function look(hands: Hands, { node: name, orderId: id }: Of<'look'>
   try {
     const [verdict, outside] = await Promise.all([hands.agents.health(node, hands.journal.epoch, id, recheck), hands.agents.probeGitaly(node)])
     see({ verdict, outside, fault: null })
+    hands.observe({ agentFaults: drop(hands.observed().agentFaults, name) })
   } catch (error) {
     const fault = asFault(error)
     if (fault.code === 'STALE_EPOCH') throw fault
@@ -112,12 +128,16 @@ export async function lookAround(hands: Hands, { nodes }: Of<'look-around'>): Pr
 }
 
 async function conclude(hands: Hands, node: PlanNode, step: string, answer: OrderView, seen?: HostView): Promise<void> {
-  if (step === 'reboot') hands.observe({ rebootOrders: put(hands.observed().rebootOrders, node.node, answer) })
+  if (step === 'reboot') hands.observe({ rebootOrders: put(hands.observed().rebootOrders, node.node, { order: answer, askedAt: hands.clock.now() }) })
   // The process id of Gitaly beside the answer: a Gitaly that restarted under apt must not go unnoticed.
   const host = step === 'reboot' || answer.status === 'vetoed' ? null : seen ?? await hands.agents.describe(node, hands.journal.epoch, [])
   const gitaly = host === null ? null : { pid: host.gitalyPid, runs: host.gitalyRuns }
-  await hands.journal.append((state) =>
-    runbook.find(({ name }) => name === step)?.conclude?.({ ...viewOf(hands, node), state, self: nodeOf(state, node.node) }, answer, gitaly) ?? [])
+  await hands.journal.append((state) => {
+    const self = nodeOf(state, node.node)
+    const events = runbook.find(({ name }) => name === step)?.conclude?.({ ...viewOf(hands, node), state, self }, answer, gitaly) ?? []
+    // A person may have written the node off meanwhile: then the step's end is told, and the node stays theirs.
+    return isRunning(self) ? events : events.filter(({ type }) => type === 'step-done' || type === 'step-ended')
+  })
 }
 
 /** What the agent refuses for good is an answer; what is only lost stays in doubt. */

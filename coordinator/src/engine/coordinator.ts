@@ -1,6 +1,6 @@
 // The acting coordinator of one fleet: holds the lease, keeps the one open window going, hears agents and obeys people.
 // Standing by, it does nothing but say who acts.
-import { Fault, asFault, type Reason } from '@pitstop/shared/fault'
+import { Fault, asFault, reason, type Reason } from '@pitstop/shared/fault'
 import type { Inventory } from '../adapters/inventory/port.ts'
 import { type Command, command } from '../domain/command.ts'
 import type { Event, FleetEvent, Recorded } from '../domain/event.ts'
@@ -57,6 +57,9 @@ export class Coordinator {
   #open: Open | null = null
   #frozen: Frozen | null = null
   #cancelRetake: () => void = () => undefined
+  #opening: Promise<unknown> = Promise.resolve()
+  /** An agent had seen a newer epoch than this store knows though its lease was ours: the store is not what it was. */
+  #distrust: Fault | null = null
   readonly #listeners = new Set<EventListener>()
 
   constructor(parts: CoordinatorParts) {
@@ -81,7 +84,9 @@ export class Coordinator {
     if (window !== null) {
       const stored = await this.#storedPlan(window.plan)
       log('info', `going on with window ${window.number} of plan ${window.plan.slice(0, 12)}`)
-      this.#runWindow(await this.#load(stored), row.epoch)
+      const open = this.#prepareWindow(await this.#load(stored), row.epoch)
+      if (this.#distrust !== null) await this.#pauseInDistrust(open.journal, this.#distrust)
+      this.#run(open)
     }
     this.#acting = true
     log('info', `acting with epoch ${row.epoch}`)
@@ -138,7 +143,14 @@ export class Coordinator {
   }
 
   /** @param confirm the plan's hash as the person typed it. @throws Fault PREFLIGHT_FAILED with every problem, OUTSIDE_WINDOW, WINDOW_OPEN, FROZEN, CONFIRMATION_MISMATCH, STANDBY */
-  async openWindow(hash: string, { by, reason: why, confirm }: { readonly by: string, readonly reason: string, readonly confirm: string }): Promise<void> {
+  openWindow(hash: string, said: { readonly by: string, readonly reason: string, readonly confirm: string }): Promise<void> {
+    // One opening at a time: a second one finds the first one's window, or its refusal.
+    const turn = this.#opening.then(() => this.#openWindow(hash, said))
+    this.#opening = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #openWindow(hash: string, { by, reason: why, confirm }: { readonly by: string, readonly reason: string, readonly confirm: string }): Promise<void> {
     const epoch = this.#requireActing()
     if (by.trim() === '' || why.trim() === '') throw new Fault('INVALID_INPUT', 'opening a window needs a name and a reason', { hint: 'add --reason "change issue …"' })
     const stored = await this.#storedPlan((await this.findPlan(hash)).hash)
@@ -154,16 +166,11 @@ export class Coordinator {
     this.#requireNoWindow()
     const state = await this.#load(stored)
     const number = state.window.number + 1
-    const open = this.#runWindow(state, epoch, false)
-    try {
-      await open.journal.append(() => [{
-        type: 'window-opened', window: number, by, reason: why, closesAt: plan.closesAt, weights: gitlab.weights, assignerActive: gitlab.scheduleActive
-      }], { open: number })
-    } catch (error) {
-      this.#open = null
-      throw error
-    }
-    open.engine.wake()
+    const open = this.#prepareWindow(state, epoch)
+    await open.journal.append(() => [{
+      type: 'window-opened', window: number, by, reason: why, closesAt: plan.closesAt, weights: gitlab.weights, assignerActive: gitlab.scheduleActive
+    }], { open: number })
+    this.#run(open)
   }
 
   /** @throws Fault as command() does, and STANDBY */
@@ -230,7 +237,7 @@ export class Coordinator {
     return { facts, gitlab: 'code' in reading ? null : reading }
   }
 
-  #runWindow(state: State, epoch: number, wake = true): Open {
+  #prepareWindow(state: State, epoch: number): Open {
     const { store, clock, byHand, writeBreakGlass, gitlab, agents, landsWithinMs, log } = this.#parts
     const journal = new Journal({ store, clock, byHand, writeBreakGlass }, state, epoch)
     const keeper = this.#keeper
@@ -238,16 +245,27 @@ export class Coordinator {
       journal, gitlab, agents, clock, landsWithinMs,
       guard: (effectMs) => { keeper.guard(effectMs) },
       onTrouble: (effect: Effect, fault) => { log('error', `unexpected trouble with ${effect.kind}: ${fault.message}`, { code: fault.code, stack: fault.stack }) },
-      onStopped: (why) => { void this.#lost(why) }
+      onStopped: (why) => { void this.#lost(why, keeper) }
     })
-    engine.setFrozen(this.#frozen)
     journal.onEvent((recorded) => {
       for (const listener of this.#listeners) listener(recorded, state.stored.hash)
       if (recorded.event.type === 'window-closed') this.#closed(engine)
     })
-    this.#open = { journal, engine }
-    if (wake) engine.wake()
-    return this.#open
+    return { journal, engine }
+  }
+
+  #run(open: Open): void {
+    this.#open = open
+    open.engine.setFrozen(this.#frozen)
+  }
+
+  /** A restored or failed-over store must not roll on by itself: a person decides. */
+  async #pauseInDistrust(journal: Journal, why: Fault): Promise<void> {
+    const text = `an agent has seen a newer epoch than this store (${why.message}): was it restored from a backup?`
+    await journal.append(({ window }) => window.phase === 'rolling' && window.pause === null
+      ? [{ type: 'window-paused', by: 'pitstop', reasons: [reason('STALE_EPOCH', text, 'compare journal and hosts, then: pitstop window resume')] }]
+      : [])
+    this.#distrust = null
   }
 
   #closed(engine: Engine): void {
@@ -256,8 +274,12 @@ export class Coordinator {
     void engine.stop()
   }
 
-  async #lost(why: Fault): Promise<void> {
-    if (this.#stopped || !this.#acting) return
+  async #lost(why: Fault, keeper: LeaseKeeper): Promise<void> {
+    // A keeper of an earlier try has nothing to say any more.
+    if (this.#stopped || !this.#acting || keeper !== this.#keeper) return
+    const { row } = keeper
+    const held = await this.#parts.store.readLease().catch(() => null)
+    if (why.code === 'STALE_EPOCH' && row !== null && held?.epoch === row.epoch && held.holder === row.holder) this.#distrust = why
     this.#acting = false
     this.#parts.log('error', `stopped acting: ${why.message}`, { code: why.code })
     this.#keeper.abandon()
@@ -270,6 +292,7 @@ export class Coordinator {
   #retakeLater(): void {
     this.#cancelRetake = this.#parts.clock.after(retakeMs, () => {
       if (this.#stopped) return
+      this.#keeper.abandon()
       this.#keeper = this.#newKeeper()
       this.start().catch((error: unknown) => {
         this.#parts.log('warn', `cannot take the lease: ${asFault(error).message}`)
@@ -280,7 +303,8 @@ export class Coordinator {
 
   #newKeeper(): LeaseKeeper {
     const { store, clock, lease } = this.#parts
-    return new LeaseKeeper(store, clock, lease, (why) => { void this.#lost(why) })
+    const keeper: LeaseKeeper = new LeaseKeeper(store, clock, lease, (why) => { void this.#lost(why, keeper) })
+    return keeper
   }
 
   async #setFrozen(frozen: Frozen | null, by: string, why: string): Promise<void> {

@@ -1,10 +1,11 @@
 // observe → decide → journal the intent → act → journal the outcome, for one plan. No policy here: decide() says what,
 // the executors do it. A crash anywhere is answered by folding the journal and deciding again.
-import { type Fault, asFault } from '@pitstop/shared/fault'
+import { Fault, asFault } from '@pitstop/shared/fault'
 import { type Effect, effectKey } from '../domain/effect.ts'
 import type { Event } from '../domain/event.ts'
 import { type Observed, nothingObserved } from '../domain/observed.ts'
 import { type Report, emptyReport } from '../domain/report.ts'
+import type { State } from '../domain/state.ts'
 import type { Agents, Clock, GitLab } from '../ports.ts'
 import { decide } from '../runbook/decide.ts'
 import { cancelReboot, finalCheck, giveOrder, look, lookAround, settleOrder } from './agent-effects.ts'
@@ -49,7 +50,11 @@ export class Engine {
     this.#hands = {
       journal, gitlab, agents, clock, landsWithinMs,
       // An effect that began before a stop must not write after it.
-      guard: (effectMs) => { if (this.#stopped) throw asFault(new Error('the engine has stopped')); guard(effectMs) },
+      guard: (effectMs) => {
+        if (this.#stopped) throw new Fault('LEASE_LOST', 'the engine has stopped')
+        if (this.#observed.frozen !== null) throw new Fault('FROZEN', `frozen by ${this.#observed.frozen.by}: ${this.#observed.frozen.reason}`)
+        guard(effectMs)
+      },
       observed: () => this.#observed,
       observe: (change) => { this.#observed = { ...this.#observed, ...change }; this.wake() }
     }
@@ -102,15 +107,15 @@ export class Engine {
       this.#again = true
       return
     }
-    for (const effect of decision.effects) this.#start(effect)
+    for (const effect of decision.effects) this.#start(effect, state)
     this.#cancelWake()
     if (decision.wakeAt !== null) this.#cancelWake = clock.after(Math.max(1, decision.wakeAt - clock.now()), () => { this.wake() })
   }
 
-  #start(effect: Effect): void {
+  #start(effect: Effect, decidedOn: State): void {
     const key = effectKey(effect)
     if (this.#inFlight.has(key)) return
-    const finished = this.#perform(effect).catch(async (error: unknown) => {
+    const finished = this.#perform(effect, decidedOn).catch(async (error: unknown) => {
       const fault = asFault(error)
       if (fatal.has(fault.code)) return this.#fail(fault)
       if (this.#stopped) return
@@ -123,14 +128,14 @@ export class Engine {
     this.#inFlight.set(key, finished)
   }
 
-  #perform(effect: Effect): Promise<void> {
+  #perform(effect: Effect, decidedOn: State): Promise<void> {
     const hands = this.#hands
     switch (effect.kind) {
       case 'observe-gitlab': return observeGitLab(hands)
-      case 'set-schedule': return setSchedule(hands, effect)
+      case 'set-schedule': return setSchedule(hands, effect, decidedOn)
       case 'cancel-pipeline': return cancelPipeline(hands, effect.id)
-      case 'write-weights': return writeWeights(hands, effect)
-      case 'order': return giveOrder(hands, effect)
+      case 'write-weights': return writeWeights(hands, effect, decidedOn)
+      case 'order': return giveOrder(hands, effect, decidedOn)
       case 'settle-order': return settleOrder(hands, effect)
       case 'cancel-reboot': return cancelReboot(hands, effect)
       case 'look': return look(hands, effect)

@@ -1,12 +1,13 @@
 // Reads and writes of GitLab. One writer, one write at a time, the whole hash, read back; the intent is journaled before
 // the write leaves, and a write whose answer is lost stays in doubt until it can no longer land.
-import { type Fault, asFault } from '@pitstop/shared/fault'
+import { Fault, asFault } from '@pitstop/shared/fault'
 import type { FaultCode } from '@pitstop/shared/fault-table'
 import { audit } from '../domain/audit.ts'
 import type { Effect } from '../domain/effect.ts'
 import type { Event } from '../domain/event.ts'
 import type { GitLabReading } from '../domain/observed.ts'
 import { planScheduleWrite } from '../domain/schedule.ts'
+import { type State, stillHolds } from '../domain/state.ts'
 import { notAsWritten, planWeightWrite } from '../domain/weights.ts'
 import type { Hands } from './hands.ts'
 
@@ -46,8 +47,10 @@ export async function observeGitLab(hands: Hands): Promise<void> {
   }
 }
 
-export async function writeWeights(hands: Hands, { changes }: Extract<Effect, { kind: 'write-weights' }>): Promise<void> {
+/** @param decidedOn the state that the changes were decided on; if it no longer holds nothing is sent. */
+export async function writeWeights(hands: Hands, { changes }: Extract<Effect, { kind: 'write-weights' }>, decidedOn: State): Promise<void> {
   const { gitlab, journal, clock } = hands
+  const nodes = changes.map(({ node }) => node)
   await attempt(hands, async () => {
     const read = await gitlab.readWeights()
     const plan = planWeightWrite(journal.state, read, changes, clock.now() + gitlab.requestTimeoutMs + hands.landsWithinMs)
@@ -57,7 +60,7 @@ export async function writeWeights(hands: Hands, { changes }: Extract<Effect, { 
     // Refused changes are tried again after a while, not at once.
     const held = plan.refused.size > 0 && plan.send === null ? [...plan.refused.values()][0]?.[0] : undefined
     hands.observe({ refusedChanges: refused, ...(held === undefined ? {} : { writeFault: { reason: held, retryAt: clock.now() + retryAfterMs } }) })
-    await journal.append(() => plan.intent)
+    if (!await intend(hands, plan.intent, decidedOn, nodes)) return
     const { send } = plan
     if (send !== null) {
       hands.guard(gitlab.requestTimeoutMs)
@@ -73,19 +76,19 @@ export async function writeWeights(hands: Hands, { changes }: Extract<Effect, { 
   })
 }
 
-export async function setSchedule(hands: Hands, { active, step }: Extract<Effect, { kind: 'set-schedule' }>): Promise<void> {
+export async function setSchedule(hands: Hands, { active, step }: Extract<Effect, { kind: 'set-schedule' }>, decidedOn: State): Promise<void> {
   const { gitlab, journal, clock } = hands
   await attempt(hands, async () => {
     const found = await gitlab.readSchedule()
     const plan = planScheduleWrite(journal.state, found.active, active, step, clock.now() + gitlab.requestTimeoutMs + hands.landsWithinMs)
-    await journal.append(() => plan.intent)
+    if (!await intend(hands, plan.intent, decidedOn, [])) return
     if (plan.send) {
       hands.guard(gitlab.requestTimeoutMs)
       await refusable(hands, () => gitlab.setScheduleActive(active), plan.intent)
       const now = await gitlab.readSchedule()
       if (now.active !== active) {
         await journal.append(() => ended(plan.intent, []))
-        throw asFault(new Error(`the assigner's schedule was set ${active ? 'active' : 'inactive'} and reads back otherwise: somebody else changes it`))
+        throw new Fault('GITLAB_CONFLICT', `the assigner's schedule was set ${active ? 'active' : 'inactive'} and reads back otherwise: somebody else changes it`, { hint: 'find out who does' })
       }
     }
     await journal.append(() => plan.outcome)
@@ -105,6 +108,16 @@ export async function auditWeights(hands: Hands): Promise<void> {
     const reading = await readGitLab(hands)
     await hands.journal.append((state) => [{ type: 'window-audited', differences: audit(state, reading.weights, reading.scheduleActive) }])
   })
+}
+
+/** False: a command or a freeze came in between; nothing is journaled, and it is decided anew. */
+async function intend(hands: Hands, intent: readonly Event[], decidedOn: State, nodes: readonly string[]): Promise<boolean> {
+  let holds = true
+  await hands.journal.append((state) => {
+    holds = hands.observed().frozen === null && stillHolds(decidedOn, state, nodes)
+    return holds ? intent : []
+  })
+  return holds
 }
 
 /** A fault of GitLab becomes an observation and a pause; a fault of the store or lease goes up and stops the engine. */

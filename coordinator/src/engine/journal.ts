@@ -20,6 +20,8 @@ export class Journal {
   readonly #parts: JournalParts
   readonly #listeners = new Set<(recorded: Recorded<Event>) => void>()
   #last: Promise<unknown> = Promise.resolve()
+  /** The break-glass file may not say what is owed: it is written before anything else is journaled. */
+  #glassIsStale = true
 
   constructor(parts: JournalParts, state: State, epoch: number) {
     this.#parts = parts
@@ -44,11 +46,21 @@ export class Journal {
   async #append(make: (state: State) => readonly Event[], window?: WindowRow): Promise<void> {
     const events = make(this.#state)
     if (events.length === 0) return
-    const { store, clock, byHand, writeBreakGlass } = this.#parts
+    const { store, clock } = this.#parts
     const stream = this.#state.stored.hash
+    await this.#writeGlass()
     const recorded = await store.append(this.epoch, stream, clock.now(), events, window)
     this.#state = recorded.reduce(apply, this.#state)
-    if (events.some(({ type }) => type === 'obligation-opened' || type === 'obligation-settled')) await writeBreakGlass(breakGlass(this.#state, byHand))
+    this.#glassIsStale = events.some(({ type }) => type === 'obligation-opened' || type === 'obligation-settled')
     for (const each of recorded) for (const listener of this.#listeners) listener(each)
+    // Before the caller may act on a promise, the promise is in the file. If that fails nothing is acted on, and the next
+    // append, also after a restart, tries again first.
+    await this.#writeGlass()
+  }
+
+  async #writeGlass(): Promise<void> {
+    if (!this.#glassIsStale) return
+    await this.#parts.writeBreakGlass(breakGlass(this.#state, this.#parts.byHand))
+    this.#glassIsStale = false
   }
 }

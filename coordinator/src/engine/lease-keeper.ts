@@ -7,6 +7,7 @@ export interface LeaseSettings { readonly holder: string, readonly address: stri
 
 export class LeaseKeeper {
   #held: HeldLease | null = null
+  #row: LeaseRow | null = null
   #cancelTimer: () => void = () => undefined
   #stopped = false
   readonly #store: Store
@@ -32,9 +33,13 @@ export class LeaseKeeper {
       return { row: other, mine: false }
     }
     this.#held = heldLease(row.epoch, sentAt, ttlMs)
+    this.#row = row
     this.#renewLater(renewalInterval(ttlMs))
     return { row, mine: true }
   }
+
+  /** The lease as it was taken; null = not held. */
+  get row(): LeaseRow | null { return this.#held === null ? null : this.#row }
 
   get epoch(): number | null { return this.#held?.epoch ?? null }
 

@@ -73,6 +73,7 @@ class Planning {
   }
 
   decision(): Decision {
+    if (this.#observed.frozen !== null) this.#windowWhy.push(reason('FROZEN', `frozen by ${this.#observed.frozen.by}: ${this.#observed.frozen.reason}`))
     if (this.#changes.length > 0) this.#add({ kind: 'write-weights', changes: this.#changes })
     const report = { gates: this.#gates, nodes: this.#why, window: this.#windowWhy }
     // Each event is decided upon alone: one that belongs with others is recorded together with them by its step.
@@ -118,10 +119,17 @@ class Planning {
       const view: View = { state: this.#state, self, node, observed: this.#observed, now: this.#now }
       if (self.phase === 'down' || self.phase === 'returning') this.#take(stepOverdue(view) ?? this.#walk(view), self)
       else if (self.phase === 'preparing' || self.phase === 'prepared') this.#prepare(view)
-      else if (self.phase === 'waiting') this.#why.set(self.node, this.#gates)
+      else if (self.phase === 'waiting') this.#why.set(self.node, this.#whyWaiting(self))
       else if (self.reasons.length > 0) this.#why.set(self.node, self.reasons)
       if (self.phase === 'failed') this.#drainAgain(view)
     }
+  }
+
+  #whyWaiting(self: NodeState): readonly Reason[] {
+    const gates = this.#gatesFor(self)
+    if (gates.length > 0) return gates
+    const late = tooLateToPrepare(this.#state, this.#now)
+    return [late ?? reason('WAITING', 'enough nodes are being prepared ahead of the slots')]
   }
 
   /** It relapsed after its weight had gone back: no new projects on a node that is broken. The promise is made anew. */
@@ -181,6 +189,10 @@ class Planning {
     else if (returning.length > 0) this.#windowWhy.push(reason('WAITING', `${returning.map(({ node }) => node).join(', ')} came back late and is still being watched`))
     else if (this.#state.window.audit === null) this.#take({ kind: 'do', effect: { kind: 'audit' } }, null)
     else if (stuck.length === 0 || this.#state.window.abort !== null || this.#now >= this.#state.window.closesAt) this.#events.push({ type: 'window-closed' })
+    else {
+      this.#windowWhy.push(reason('NOT_NOW', `${stuck.map(({ node }) => node).join(', ')} failed: retry or write-off until closing time, or abort`, 'pitstop why NODE'))
+      this.#wake(this.#state.window.closesAt)
+    }
   }
 
   /** A node that a person asked for by name goes through the halt that it caused itself, and through nothing else. */
@@ -198,7 +210,7 @@ class Planning {
       return
     }
     const late = tooLateToGoDown(this.#state, this.#now)
-    const over = window.phase === 'closing' || window.phase === 'settling' || (late !== null && self.phase === 'prepared')
+    const over = window.phase === 'closing' || window.phase === 'settling' || late !== null
     if (over) {
       this.#take(stepBackPrepared(view, window.abort === null ? late ?? reason('OUTSIDE_WINDOW', 'the window closes') : reason('NOT_NOW', `aborted by ${window.abort.by}: ${window.abort.reason}`)), self)
       return

@@ -40,9 +40,9 @@ function whatIsWaitedFor(view: View): Waited | null {
     case 'down': {
       const intended = stepOf(self, 'reboot')
       if (intended === undefined) return null
-      const look = observed.looks.get(self.node)?.verdict
+      const look = observed.looks.get(self.node)
       // Healthy and soaking: the soak ends it, in either way.
-      if (look?.status === 'healthy' && look.bootId !== intended.facts.bootId) return null
+      if (look !== undefined && look.at >= intended.intendedAt && look.verdict?.status === 'healthy' && look.verdict.bootId !== intended.facts.bootId) return null
       return { since: self.recheck ? self.phaseSince : intended.intendedAt, deadlineMs: deadlines.returnMs, what: 'coming back healthy' }
     }
     case 'returning': return { since: (self.slotFreedAt ?? self.phaseSince) + watchMs, deadlineMs: deadlines.returnMs, what: 'the end of the watch' }
@@ -53,10 +53,12 @@ function whatIsWaitedFor(view: View): Waited | null {
   }
 }
 
-/** Why nothing is heard of the node; null when it answers. */
+/** Why nothing is heard of the node, by the newest contact with it; null when it answers. */
 function silence({ self, observed }: View): { readonly reason: Reason, readonly at: number } | null {
   const look = observed.looks.get(self.node)
-  return look?.fault != null ? { reason: look.fault, at: look.at } : observed.agentFaults.get(self.node) ?? null
+  const fault = observed.agentFaults.get(self.node) ?? null
+  if (look === undefined || (fault !== null && fault.at > look.at)) return fault
+  return look.fault === null ? null : { reason: look.fault, at: look.at }
 }
 
 function askAround({ self, state, observed, now }: View): Next | null {

@@ -27,7 +27,9 @@ export const pointOfNoReturn: NodeStep = {
     if (self.recheck) return standsAgain(view)
     const check = observed.finalChecks.get(self.node)
     if (check === undefined || check.at < (self.slotTakenAt ?? 0) || now - check.at > freshMs) return act({ kind: 'final-check', node: self.node })
-    if (check.otherwise === 'go') return done
+    // A pause or a halt may have been journaled since the check was made.
+    const gates = closedGates(self.askedFor ? pastTheHalt(view.state) : view.state, observed, now)
+    if (check.otherwise === 'go') return gates.length === 0 ? done : record(...stepBack(view, gates, 'wait'))
     return record(...stepBack(view, check.reasons, check.otherwise))
   }
 }

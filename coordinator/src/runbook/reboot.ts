@@ -3,14 +3,19 @@ import { formatDuration } from '@pitstop/shared/duration'
 import { reason } from '@pitstop/shared/fault'
 import { lastStart } from '../domain/admission.ts'
 import type { Event } from '../domain/event.ts'
+import { closedGates } from '../domain/gates.ts'
 import type { OrderView } from '../domain/observed.ts'
 import { lookAgain } from './look.ts'
 import { absentIsProof, awaitOrder, endedWithout, giveOrder, orderFor } from './order.ts'
-import { pointOfNoReturn, stepBack } from './point-of-no-return.ts'
+import { pastTheHalt, pointOfNoReturn, stepBack } from './point-of-no-return.ts'
 import { type Next, type NodeStep, type View, act, done, isDone, record, stepOf, wait } from './step.ts'
 
 /** A reboot order begins soon after its final check, or not at all. */
 const startWithinMs = 15_000
+
+/** A scheduled unit has fired by then, or the host is asked why not. */
+const firesWithinMs = 3000
+const askAgainMs = 1000
 
 export const reboot: NodeStep = {
   name: 'reboot',
@@ -22,23 +27,32 @@ export const reboot: NodeStep = {
     const intended = stepOf(self, 'reboot')
     // A recheck orders nothing: a person says that the host has been seen to.
     if (intended === undefined || (intended.status !== 'intended' && !self.recheck)) {
+      const ready = pointOfNoReturn.next(view)
       const check = observed.finalChecks.get(self.node)
-      if (check?.otherwise !== 'go') return pointOfNoReturn.next(view)
+      if (ready.kind !== 'done' || check === undefined) return ready
       const delay = state.stored.plan.policy.rebootDelayMs
       const notAfter = Math.min(now + delay + startWithinMs, lastStart(state))
       const order = orderFor(view, 'reboot', { notAfter, bootId: check.bootId, manifestHash: state.manifests.get(view.node.platform)?.hash ?? '' })
       return giveOrder(order)
     }
-    const verdict = observed.looks.get(self.node)?.verdict
-    if (verdict !== undefined && verdict !== null && verdict.bootId !== '' && verdict.bootId !== intended.facts.bootId) {
+    // A look from before the order says nothing about what the order did.
+    const look = observed.looks.get(self.node)
+    const verdict = look !== undefined && look.at >= (self.recheck ? self.phaseSince : intended.intendedAt) ? look.verdict : null
+    if (verdict !== null && verdict.bootId !== '' && verdict.bootId !== intended.facts.bootId) {
       return record({ type: 'step-done', node: self.node, step: 'reboot', attempt: self.attempt, facts: { bootId: verdict.bootId } })
     }
-    // Until the agent has said what became of the order, it is in doubt; a host that is down does not answer.
     const told = observed.rebootOrders.get(self.node)
-    const known = told !== undefined && told.id === intended.facts.orderId && told.status !== 'absent' && told.status !== 'unknown'
-    if (!known && !self.recheck && observed.agentFaults.get(self.node) === undefined) return awaitOrder(view, 'reboot')
-    if (state.window.abort !== null && known && told.gitalyStoppedAt === 0 && told.status === 'running') {
-      return act({ kind: 'cancel-reboot', node: self.node, orderId: told.id, reason: state.window.abort.reason })
+    const known = told !== undefined && told.order.id === intended.facts.orderId && told.order.status !== 'absent' && told.order.status !== 'unknown' ? told : null
+    if (!self.recheck) {
+      const takeBack = known !== null && known.order.status === 'running' && known.order.gitalyStoppedAt === 0 ? whyTakeBack(view) : null
+      if (takeBack !== null) return act({ kind: 'cancel-reboot', node: self.node, orderId: intended.facts.orderId ?? '', reason: takeBack })
+      // Until the agent has said what became of the order it is in doubt; and a host that is up under its old boot may
+      // have refused when the order fired. A host that is down does not answer: then it is only looked at.
+      const stillUp = verdict !== null && known !== null && now - known.askedAt >= askAgainMs && now >= intended.intendedAt + state.stored.plan.policy.rebootDelayMs + firesWithinMs
+      if (known === null || stillUp) {
+        const ask = awaitOrder(view, 'reboot')
+        if (ask.kind === 'do') return ask
+      }
     }
     const elapsed = now - intended.intendedAt
     return lookAgain(view, intended.facts.orderId ?? '') ??
@@ -61,4 +75,12 @@ export const reboot: NodeStep = {
       default: return answer.status satisfies never
     }
   }
+}
+
+/** Before Gitaly's stop everything can be taken back: on an abort, and while a delay runs also when a gate closes. */
+function whyTakeBack({ state, self, observed, now }: View): string | null {
+  if (state.window.abort !== null) return state.window.abort.reason
+  if (state.stored.plan.policy.rebootDelayMs === 0) return null
+  const [closed] = closedGates(self.askedFor ? pastTheHalt(state) : state, observed, now)
+  return closed?.text ?? null
 }

@@ -2,6 +2,7 @@
 // list of packages; everyone else gets exactly that list.
 import { manifestHash } from '@pitstop/shared/digest'
 import { reason } from '@pitstop/shared/fault'
+import { lastStart } from '../domain/admission.ts'
 import type { Event } from '../domain/event.ts'
 import type { OrderView } from '../domain/observed.ts'
 import { canaryOf } from '../domain/slots.ts'
@@ -21,7 +22,7 @@ export const stage: NodeStep = {
     if (manifest === undefined && canary?.node !== self.node) {
       return wait([reason('WAITING', `${canary?.node ?? 'the canary'} resolves the packages for ${node.platform} first`)])
     }
-    return giveOrder(orderFor(view, 'stage', { notAfter: now + startWithinMs, manifestHash: manifest?.hash ?? '' }))
+    return giveOrder(orderFor(view, 'stage', { notAfter: Math.min(now + startWithinMs, lastStart(state)), manifestHash: manifest?.hash ?? '' }))
   },
 
   conclude(view: View, answer: OrderView, gitaly): readonly Event[] {

@@ -1,5 +1,6 @@
 // Install exactly the manifest with apt, while Gitaly runs: everything that can happen ahead of the outage.
 import { reason } from '@pitstop/shared/fault'
+import { lastStart } from '../domain/admission.ts'
 import type { Event } from '../domain/event.ts'
 import type { OrderView } from '../domain/observed.ts'
 import { absentIsProof, awaitOrder, giveOrder, orderFor, startWithinMs, endedWithout } from './order.ts'
@@ -13,7 +14,7 @@ export const upgrade: NodeStep = {
     const { self, state, node, now } = view
     if (isDone(self, 'upgrade')) return done
     if (stepOf(self, 'upgrade')?.status === 'intended') return awaitOrder(view, 'upgrade')
-    return giveOrder(orderFor(view, 'upgrade', { notAfter: now + startWithinMs, manifestHash: state.manifests.get(node.platform)?.hash ?? '' }))
+    return giveOrder(orderFor(view, 'upgrade', { notAfter: Math.min(now + startWithinMs, lastStart(state)), manifestHash: state.manifests.get(node.platform)?.hash ?? '' }))
   },
 
   conclude(view: View, answer: OrderView, gitaly): readonly Event[] {
