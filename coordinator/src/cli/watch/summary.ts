@@ -30,8 +30,10 @@ export function closingSummary(view: WindowView, width = 100, paint: Paint = pla
 }
 
 function verdict(view: WindowView): string {
-  const what = { done: view.nodes.length === 1 ? 'its node is done' : `all ${view.nodes.length} nodes done`, unfinished: 'ended with something left for another window', failed: 'a person is needed' }[outcomeOfView(view)]
-  const took = view.closedAt === null ? '' : ` (open for ${formatDuration(view.closedAt - view.openedAt)})`
+  const outcome = outcomeOfView(view)
+  const what = { done: view.nodes.length === 1 ? 'its node is done' : `all ${view.nodes.length} nodes done`, unfinished: 'ended with something left for another window', failed: 'a person is needed' }[outcome]
+  const open = view.closedAt === null ? null : formatDuration(view.closedAt - view.openedAt)
+  const took = open === null ? '' : outcome === 'done' ? ` in ${open}` : ` (it was open for ${open})`
   return `window ${view.window} of plan ${view.plan.slice(0, 12)} is ${view.label}: ${what}${took}`
 }
 
