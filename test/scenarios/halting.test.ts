@@ -2,6 +2,7 @@
 import t from 'tap'
 import { reason } from '@pitstop/shared/fault'
 import { checkHistory } from '../world/check-history.ts'
+import { story } from '../world/story.ts'
 import { World, minutes } from '../world/world.ts'
 
 const phases = (world: World): string => [...world.hosts.keys()].map((_, index) => world.phase(index)).join(' ')
@@ -25,6 +26,7 @@ void t.test('a start-up error halts the window; the node keeps its slot and its 
   await world.untilClosed()
   t.equal(phases(world), 'done done done done')
   t.same(checkHistory(world), [])
+  t.matchSnapshot(story(world.events(), world.start), 'the story of a halt and a retry')
 })
 
 void t.test('judging again after a person mended the host needs no second reboot', async (t) => {

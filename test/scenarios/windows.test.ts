@@ -2,6 +2,7 @@
 import t from 'tap'
 import type { Happening } from '../world/history.ts'
 import { checkHistory } from '../world/check-history.ts'
+import { story } from '../world/story.ts'
 import { World, minutes } from '../world/world.ts'
 
 const phases = (world: World): string => [...world.hosts.keys()].map((_, index) => world.phase(index)).join(' ')
@@ -57,6 +58,7 @@ void t.test('aborted: what is past the point of no return is finished, the rest 
   t.same(world.gitlab.weights, world.initialWeights)
   t.equal(world.gitlab.scheduleActive, true)
   t.same(checkHistory(world), [])
+  t.matchSnapshot(story(world.events(), world.start), 'the story of an abort')
 })
 
 void t.test('aborted before the delay of a reboot is over: the reboot is taken back with the agent\'s confirmation', async (t) => {
