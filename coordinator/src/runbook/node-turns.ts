@@ -1,0 +1,106 @@
+// Each node's turn in a decision: running ones take their next step, prepared ones wait for a slot, waiting ones for the gates.
+import { reason, type Reason } from '@pitstop/shared/fault'
+import { tooLateToGoDown, tooLateToPrepare } from '../domain/admission.ts'
+import type { WeightChange } from '../domain/effect.ts'
+import type { Event } from '../domain/event.ts'
+import { platformProven, slotsFree } from '../domain/slots.ts'
+import { type NodeState, type State, nodeOf, weightObligation } from '../domain/state.ts'
+import type { Draft } from './draft.ts'
+import { runbook } from './index.ts'
+import { stepOverdue } from './overdue.ts'
+import { stepBackPrepared } from './step-back.ts'
+import { type Next, type NodeStep, type View, done, wait } from './step.ts'
+import { mayWrite } from './zero-weight.ts'
+
+/** A prepared node whose agent did not answer is not tried again sooner. */
+const silentMs = 5000
+
+/** Every node that has begun goes its next step; prepared ones wait for a slot. */
+export function nodeTurns(draft: Draft): void {
+  for (const node of draft.state.stored.plan.nodes) {
+    const self = nodeOf(draft.state, node.node)
+    const view: View = { state: draft.state, self, node, observed: draft.observed, now: draft.now }
+    if (self.phase === 'down' || self.phase === 'returning') draft.take(stepOverdue(view) ?? walk(view), self)
+    else if (self.phase === 'preparing' || self.phase === 'prepared') prepare(draft, view)
+    else if (self.phase === 'waiting') draft.because(self, whyWaiting(draft, self))
+    else if (self.reasons.length > 0) draft.because(self, self.reasons)
+    if (self.phase === 'failed') drainAgain(draft, view)
+  }
+}
+
+function walk(view: View): Next {
+  const part: NodeStep['part'] = view.self.phase === 'down' ? 'slot' : view.self.phase === 'returning' ? 'after' : 'prepare'
+  for (const step of runbook.filter((each) => each.part === part)) {
+    const next = step.next(view)
+    if (next.kind !== 'done') return next
+  }
+  return done
+}
+
+function whyWaiting(draft: Draft, self: NodeState): readonly Reason[] {
+  const gates = draft.gatesFor(self)
+  if (gates.length > 0) return gates
+  const late = tooLateToPrepare(draft.state, draft.now)
+  return [late ?? reason('WAITING', 'enough nodes are being prepared ahead of the slots')]
+}
+
+function prepare(draft: Draft, view: View): void {
+  const { self } = view
+  const gates = draft.gatesFor(self)
+  const { window } = draft.state
+  const overdue = stepOverdue(view)
+  if (overdue !== null) {
+    draft.take(overdue, self)
+    return
+  }
+  const late = tooLateToGoDown(draft.state, draft.now)
+  const over = window.phase === 'closing' || window.phase === 'settling' || late !== null
+  if (over) {
+    draft.take(stepBackPrepared(view, window.abort === null ? late ?? reason('OUTSIDE_WINDOW', 'the window closes') : reason('NOT_NOW', `aborted by ${window.abort.by}: ${window.abort.reason}`)), self)
+    return
+  }
+  // What is running may end while the gates are closed; a further step may not begin.
+  const next = walk(view)
+  if (next.kind === 'do' && gates.length > 0 && next.effect.kind !== 'settle-order') draft.because(self, gates)
+  else if (next.kind !== 'done') draft.take(next, self)
+  else if (self.phase === 'preparing') draft.record(prepared(view))
+  else goDown(draft, view)
+}
+
+/** Nothing asks for a reboot and the plan does not insist: the node is through. */
+function prepared({ self, state }: View): Event {
+  const facts = self.steps.upgrade?.facts
+  const skip = state.stored.plan.policy.reboot === 'if-needed' && facts?.rebootRequired === false
+  return skip
+    ? { type: 'node-current', node: self.node, reasons: [reason('REBOOT_NOT_NEEDED', `${facts.changes ?? 0} packages installed and nothing asks for a reboot`)] }
+    : { type: 'node-prepared', node: self.node }
+}
+
+function goDown(draft: Draft, { self, node }: View): void {
+  const silent = draft.observed.agentFaults.get(self.node)
+  if (silent !== undefined && draft.now - silent.at < silentMs) {
+    draft.take(wait([silent.reason], silent.at + silentMs), self)
+    return
+  }
+  const proven = !draft.state.stored.plan.policy.canaryFirst || platformProven(draft.state, node.platform)
+  const othersDown = [...draft.state.nodes.values()].some((each) => each.holdsSlot && platformOf(draft.state, each) === node.platform)
+  const gates = draft.gatesFor(self)
+  if (gates.length > 0) draft.because(self, gates)
+  else if (slotsFree(draft.state) - draft.count('slot-taken') <= 0) draft.because(self, [reason('WAITING', 'all slots are taken', 'nothing to do: slots are freed by health')])
+  else if (!proven && (othersDown || draft.count('slot-taken') > 0)) draft.because(self, [reason('WAITING', `the first node of ${node.platform} must be healthy before others follow`)])
+  else {
+    draft.record({ type: 'slot-taken', node: self.node })
+  }
+}
+
+const platformOf = (state: State, { node }: NodeState): string | undefined =>
+  state.stored.plan.nodes.find((each) => each.node === node)?.platform
+
+/** It relapsed after its weight had gone back: no new projects on a node that is broken. The promise is made anew. */
+function drainAgain(draft: Draft, { self, node }: View): void {
+  const undrained = node.storages.filter((storage) => draft.state.obligations.get(weightObligation(storage))?.status === 'paid')
+  if (draft.state.stored.plan.policy.drain === 'none' || !self.holdsSlot || undrained.length === 0) return
+  const held = mayWrite({ state: draft.state, observed: draft.observed, now: draft.now })
+  if (held === null) draft.change(...undrained.map((storage): WeightChange => ({ node: self.node, storage, to: 'zero' })))
+  else if (held.kind === 'wait' && held.wakeAt !== undefined) draft.wake(held.wakeAt)
+}

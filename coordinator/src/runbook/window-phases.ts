@@ -1,0 +1,100 @@
+// What the window itself does in each of its phases, beside its nodes: begin, admit, watch for foreign hands, pay, end.
+import { reason } from '@pitstop/shared/fault'
+import { tooLateToPrepare } from '../domain/admission.ts'
+import type { Event } from '../domain/event.ts'
+import { budgetReason, gitlabGates, gitlabFreshMs } from '../domain/gates.ts'
+import { assignerPayable, payableWeights } from '../domain/obligations.ts'
+import { budgetSpent, prepareFree } from '../domain/slots.ts'
+import { isRunning, nodeOf, openObligations } from '../domain/state.ts'
+import { raisedByOthers } from '../domain/weights.ts'
+import { drainPipelines, observeGitlab, pauseAssigner, resumeAssigner } from './assigner.ts'
+import type { Draft } from './draft.ts'
+import { mayWrite } from './zero-weight.ts'
+
+/** GitLab is read this often while nodes roll, so that a foreign writer is noticed. */
+const gitlabEveryMs = gitlabFreshMs / 4
+
+/** A weight that somebody else raised is theirs now; a person decides what follows. */
+export function foreignWriters(draft: Draft): void {
+  if (draft.observed.inFlight.has('gitlab-write')) return
+  for (const { obligation, node, weight } of raisedByOthers(draft.state, draft.observed.gitlab)) {
+    const text = `weight of ${obligation.subject} (${node.node}, ${node.phase}) was set to ${weight} by somebody else; pitstop had set it to 0, before that it was ${Number(obligation.previous)}`
+    draft.record({ type: 'obligation-settled', id: obligation.id, how: 'superseded', by: 'somebody else', text })
+    if (node.phase === 'preparing' || node.phase === 'prepared') {
+      draft.record({ type: 'step-ended', node: node.node, step: 'zero-weight', attempt: node.attempt, reasons: [reason('WEIGHT_CHANGED', text)] })
+    }
+    draft.halt([reason('WEIGHT_CHANGED', text)])
+  }
+  if (draft.state.window.phase === 'rolling' && draft.observed.gitlab !== null) {
+    const awake = gitlabGates(draft.state, draft.observed.gitlab).filter(({ code }) => code === 'ASSIGNER_ACTIVE')
+    if (awake.length > 0 && draft.observed.gitlab.at >= Math.max(draft.state.windowSteps['drain-pipelines']?.endedAt ?? Infinity, draft.state.window.resumedAt)) draft.halt(awake)
+  }
+}
+
+export function opening(draft: Draft): void {
+  if (draft.now >= draft.state.window.closesAt) {
+    draft.record({ type: 'window-closing', reasons: [reason('OUTSIDE_WINDOW', 'closing time came while the window was opening')] })
+    return
+  }
+  if (draft.observed.frozen !== null) return
+  const view = { state: draft.state, observed: draft.observed, now: draft.now }
+  const paused = pauseAssigner(view)
+  const next = paused.kind === 'done' ? drainPipelines(view) : paused
+  if (next.kind === 'done') draft.record({ type: 'window-rolling' })
+  else draft.take(next, null)
+}
+
+export function rolling(draft: Draft): void {
+  const { window, nodes, stored } = draft.state
+  if (budgetSpent(draft.state) && window.halt === null) draft.halt([budgetReason(draft.state), ...[...nodes.values()].filter((node) => node.phase === 'failed' || node.overdue).flatMap((node) => node.reasons)])
+  const gitlab = draft.observed.gitlab
+  if (gitlab === null || draft.now - gitlab.at >= gitlabEveryMs) draft.take(observeGitlab({ observed: draft.observed, now: draft.now }), null)
+  else draft.wake(gitlab.at + gitlabEveryMs)
+
+  const waiting = stored.plan.nodes.filter(({ node }) => nodes.get(node)?.phase === 'waiting')
+  const late = tooLateToPrepare(draft.state, draft.now)
+  const admitted = waiting.filter(({ node }) => late === null && draft.gatesFor(nodeOf(draft.state, node)).length === 0).slice(0, prepareFree(draft.state))
+  draft.record(...admitted.map(({ node }): Event => ({ type: 'node-admitted', node })))
+  // An overdue node does not keep the window open past its time; it is looked at for as long as it takes all the same.
+  if ([...nodes.values()].some((node) => isRunning(node) && !(node.overdue && draft.now >= window.closesAt))) {
+    draft.wake(window.closesAt)
+    return
+  }
+  // Nothing runs. Closing comes when nothing can start any more; a halt waits for a person until closing time.
+  const overdue = draft.now >= window.closesAt
+  if (waiting.length === 0 && window.halt === null && ![...nodes.values()].some((node) => node.phase === 'failed')) {
+    draft.record({ type: 'window-closing', reasons: [] })
+  } else if (overdue || (late !== null && waiting.length > 0 && window.halt === null)) {
+    draft.record({ type: 'window-closing', reasons: [late ?? reason('OUTSIDE_WINDOW', 'closing time has come')] })
+  } else draft.wake(window.closesAt)
+}
+
+/** Weights that may go back now, of nodes that are through or were never hurt. */
+export function debts(draft: Draft): void {
+  const changes = payableWeights(draft.state).filter(({ node }) => nodeOf(draft.state, node).phase !== 'returning')
+  if (changes.length === 0) return
+  const held = mayWrite({ state: draft.state, observed: draft.observed, now: draft.now })
+  if (held !== null) draft.take(held, null)
+  else draft.change(...changes)
+}
+
+export function closing(draft: Draft): void {
+  const busy = [...draft.state.nodes.values()].filter((node) => isRunning(node) && !node.overdue)
+  if (busy.length === 0) draft.record({ type: 'window-settling' })
+  else draft.because(null, [reason('WAITING', `${busy.map(({ node }) => node).join(', ')} still to finish`, 'nothing to do')])
+}
+
+export function settling(draft: Draft): void {
+  const open = openObligations(draft.state)
+  const stuck = [...draft.state.nodes.values()].filter((node) => node.phase === 'failed' || node.overdue)
+  const returning = [...draft.state.nodes.values()].filter((node) => isRunning(node) && !node.overdue)
+  if (assignerPayable(draft.state) && open.length > 0) draft.take(resumeAssigner({ state: draft.state, observed: draft.observed, now: draft.now }), null)
+  else if (open.length > 0) draft.because(null, [reason('NOT_NOW', `${open.length} promises are not paid yet`, 'see pitstop obligations')])
+  else if (returning.length > 0) draft.because(null, [reason('WAITING', `${returning.map(({ node }) => node).join(', ')} came back late and is still being watched`)])
+  else if (draft.state.window.audit === null) draft.take({ kind: 'do', effect: { kind: 'audit' } }, null)
+  else if (stuck.length === 0 || draft.state.window.abort !== null || draft.now >= draft.state.window.closesAt) draft.record({ type: 'window-closed' })
+  else {
+    draft.because(null, [reason('NOT_NOW', `${stuck.map(({ node }) => node).join(', ')} failed: retry or write-off until closing time, or abort`, 'pitstop why NODE')])
+    draft.wake(draft.state.window.closesAt)
+  }
+}
