@@ -1,38 +1,32 @@
 // The acting coordinator of one fleet: holds the lease, keeps the one open window going, hears agents and obeys people.
 // Standing by, it does nothing but say who acts.
-import { Fault, asFault, reason, type Reason } from '@pitstop/shared/fault'
+import { Fault, asFault, reason } from '@pitstop/shared/fault'
 import type { Inventory } from '../adapters/inventory/port.ts'
 import { type Command, command } from '../domain/command.ts'
 import type { Event, FleetEvent, Recorded } from '../domain/event.ts'
 import type { Effect } from '../domain/effect.ts'
 import { fold } from '../domain/fold.ts'
 import type { ByHand } from '../domain/obligations.ts'
-import type { GitLabReading, HostView, Verdict } from '../domain/observed.ts'
-import type { Plan, PlanNode, StoredPlan } from '../domain/plan.ts'
-import { type Preflight, type PreflightFacts, preflight } from '../domain/preflight.ts'
+import type { Verdict } from '../domain/observed.ts'
+import type { Plan, StoredPlan } from '../domain/plan.ts'
+import { type Preflight, preflight } from '../domain/preflight.ts'
 import { emptyReport } from '../domain/report.ts'
 import type { State } from '../domain/state.ts'
 import { type WindowView, windowView } from '../domain/view.ts'
-import { type Agents, type Clock, type GitLab, type LeaseRow, type Store, fleetStream } from '../ports.ts'
+import { type LeaseRow, type Store, fleetStream } from '../ports.ts'
 import { Engine } from './engine.ts'
-import { readGitLab } from './gitlab-effects.ts'
+import { type PreflightParts, gatherPreflight } from './gather-preflight.ts'
 import { Journal } from './journal.ts'
 import { LeaseKeeper, type LeaseSettings } from './lease-keeper.ts'
-import { type PlanRequest, inGroups, makePlan } from './planning.ts'
+import { type PlanRequest, makePlan } from './planning.ts'
 
-export interface CoordinatorParts {
+export interface CoordinatorParts extends PreflightParts {
   readonly fleet: string
   readonly store: Store
-  readonly gitlab: GitLab
-  readonly agents: Agents
   readonly inventory: Inventory
-  readonly clock: Clock
   readonly lease: LeaseSettings
   readonly byHand: ByHand
   readonly writeBreakGlass: (text: string) => Promise<void>
-  /** What is wrong with the coordinator's own certificate if it must last until then (epoch ms). */
-  readonly checkOwnCertificate: (until: number) => Promise<readonly Reason[]>
-  readonly dependsOn: readonly string[]
   readonly landsWithinMs: number
   readonly log: (level: 'info' | 'warn' | 'error', text: string, facts?: Record<string, unknown>) => void
 }
@@ -139,7 +133,7 @@ export class Coordinator {
   listPlans(): Promise<StoredPlan[]> { return this.#parts.store.listPlans() }
 
   async preflight(plan: Pick<Plan, 'nodes' | 'policy' | 'opensAt' | 'closesAt'>): Promise<Preflight> {
-    return preflight(plan, (await this.#facts(plan.nodes, plan.closesAt)).facts)
+    return preflight(plan, await gatherPreflight(this.#parts, plan, this.#keeper.epoch ?? 0))
   }
 
   /** @param confirm the plan's hash as the person typed it. @throws Fault PREFLIGHT_FAILED with every problem, OUTSIDE_WINDOW, WINDOW_OPEN, FROZEN, CONFIRMATION_MISMATCH, STANDBY */
@@ -160,9 +154,10 @@ export class Coordinator {
     const { plan } = stored
     const now = this.#parts.clock.now()
     if (now < plan.opensAt || now >= plan.closesAt) throw new Fault('OUTSIDE_WINDOW', `plan ${stored.hash.slice(0, 12)} is for ${new Date(plan.opensAt).toISOString()} to ${new Date(plan.closesAt).toISOString()}; now is ${new Date(now).toISOString()}`)
-    const { facts, gitlab } = await this.#facts(plan.nodes, plan.closesAt)
+    const facts = await gatherPreflight(this.#parts, plan, epoch)
+    const { gitlab } = facts
     const { problems } = preflight(plan, facts)
-    if (problems.length > 0 || gitlab === null) throw new Fault('PREFLIGHT_FAILED', `not opened:\n${problems.map(({ text }) => `- ${text}`).join('\n')}`, { reasons: problems })
+    if (problems.length > 0 || 'code' in gitlab) throw new Fault('PREFLIGHT_FAILED', `not opened:\n${problems.map(({ text }) => `- ${text}`).join('\n')}`, { reasons: problems })
     this.#requireNoWindow()
     const state = await this.#load(stored)
     const number = state.window.number + 1
@@ -222,20 +217,6 @@ export class Coordinator {
   fleetJournal(afterSeq: number): Promise<Recorded<FleetEvent>[]> { return this.#parts.store.read<FleetEvent>(fleetStream, afterSeq) }
 
   async lease(): Promise<LeaseRow | null> { return this.#parts.store.readLease() }
-
-  async #facts(nodes: readonly PlanNode[], closesAt: number): Promise<{ facts: PreflightFacts, gitlab: GitLabReading | null }> {
-    const { gitlab, agents, clock, dependsOn } = this.#parts
-    const outlives = closesAt + 24 * 3_600_000
-    const epoch = this.#keeper.epoch ?? 0
-    const [rights, reading, ownCertificate, hosts] = await Promise.all([
-      gitlab.checkRights(outlives),
-      readGitLab({ gitlab, clock }).catch((error: unknown) => asFault(error).toReason()),
-      this.#parts.checkOwnCertificate(outlives),
-      inGroups(nodes, 32, async (node): Promise<[string, HostView | Reason]> => [node.node, await agents.describe(node, epoch, []).catch((error: unknown) => asFault(error).toReason())])
-    ])
-    const facts = { now: clock.now(), rights, gitlab: reading, ownCertificate, hosts: new Map(hosts), epoch, dependsOn }
-    return { facts, gitlab: 'code' in reading ? null : reading }
-  }
 
   #prepareWindow(state: State, epoch: number): Open {
     const { store, clock, byHand, writeBreakGlass, gitlab, agents, landsWithinMs, log } = this.#parts
