@@ -1,32 +1,16 @@
 // Who may report ready: an agent of the own fleet, about itself alone. Real certificates, real gRPC.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as grpc from '@grpc/grpc-js'
 import { CoordinatorService, faultCodeTrailer, holderTrailer, type wire } from '@pitstop/proto'
 import { serveReadiness } from '@pitstop/coordinator/adapters/readiness/serve-readiness'
-import { initAuthority, issueToFile, requestCertificate } from '@pitstop/coordinator/pki/pki-files'
 import { Fault } from '@pitstop/shared/fault'
 import t from 'tap'
+import { type Files, authority, issue } from './issue-certificates.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pitstop-tls-'))
 t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
-
-interface Files { readonly certificate: string, readonly key: string, readonly authority: string }
-
-async function authority(name: string, fleet: string): Promise<{ readonly key: string, readonly certificate: string, readonly fleet: string }> {
-  mkdirSync(join(folder, name))
-  const files = { key: join(folder, name, 'ca.key'), certificate: join(folder, name, 'ca.pem') }
-  await initAuthority(files, fleet, Date.now())
-  return { ...files, fleet }
-}
-
-async function issue(ca: { readonly key: string, readonly certificate: string, readonly fleet: string }, role: 'agent' | 'coordinator', name: string, now = Date.now(), days = 90): Promise<Files> {
-  const base = `${ca.certificate}-${role}-${name}-${now}`
-  await requestCertificate({ key: `${base}.key`, request: `${base}.csr` }, { fleet: ca.fleet, role, name })
-  await issueToFile({ ...ca, request: `${base}.csr`, output: `${base}.pem` }, { role, name }, now, days)
-  return { certificate: `${base}.pem`, key: `${base}.key`, authority: ca.certificate }
-}
 
 function report(port: number, files: Files | null, trusted: string, node: string, fleet = 'lab'): Promise<{ answer?: wire.ReportReadyResponse__Output | undefined, error?: grpc.ServiceError }> {
   const credentials = files === null ? grpc.credentials.createSsl(readFileSync(trusted)) : grpc.credentials.createSsl(readFileSync(trusted), readFileSync(files.key), readFileSync(files.certificate))
@@ -40,9 +24,9 @@ function report(port: number, files: Files | null, trusted: string, node: string
 }
 
 void t.test('an agent is heard about itself; wrong role, fleet, node and strangers get a plain refusal; a standby names the holder', async (t) => {
-  const ca = await authority('ours', 'lab')
-  const strangers = await authority('theirs', 'lab')
-  const otherFleet = await authority('other', 'other')
+  const ca = await authority(folder, 'ours', 'lab')
+  const strangers = await authority(folder, 'theirs', 'lab')
+  const otherFleet = await authority(folder, 'other', 'other')
   const tls = await issue(ca, 'coordinator', 'coordinator.test')
   const heard: string[] = []
   let standby = false
