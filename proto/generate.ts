@@ -28,6 +28,12 @@ function generate(into: string): void {
     [generator, ...options, ...style, `--includeDirs=${root}`, `--outDir=${join(into, 'gen')}`, ...protoFiles],
     { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: { PATH: process.env['PATH'] } }
   )
+  // The generator names each .proto file by a path that depends on where the checkout is.
+  for (const entry of readdirSync(join(into, 'gen'), { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/^\/\/ Original file: .*\/(proto\/[^\n]*)$/m, '// Original file: $1').replace(/^\/\/ Original file: (?!proto\/)([^\n]*)$/m, '// Original file: proto/$1'))
+  }
   const protobuf = createRequire(loader)('protobufjs') as typeof protobufjs
   const tree = new protobuf.Root()
   tree.resolvePath = (_origin, target) => join(root, target)

@@ -60,7 +60,7 @@ export function nodeCommands(program: Command, perform: Perform): void {
       if (reboot === true && again === true) throw new Fault('INVALID_INPUT', '--reboot and --again are two different things; give one')
       const mode = reboot === true ? 'reboot' : again === true ? 'again' : undefined
       const after = await context.client.post<NodeView>(path(command, '/retry'), { reason, mode, seen: seenOf(seen) })
-      context.print(after, () => [`${after.node} is ${after.phase}; if the window is halted, go on with: pitstop window resume --reason "…"`])
+      context.print(after, () => [`${after.node} is ${after.phase}; if the window is halted: once the node is healthy (pitstop node show ${after.node}), go on with: pitstop window resume --reason "…"`])
     }))
 
   for (const [verb, description] of [['skip', 'leave out a node that has not begun'], ['write-off', 'take over a failed node: its slot is freed, the budget stays spent, its weight is yours']] as const) {

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/gitaly/server.proto
+// Original file: proto/gitaly/server.proto
 
 
 export interface _gitaly_ServerInfoResponse_StorageStatus {

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/gitaly/server.proto
+// Original file: proto/gitaly/server.proto
 
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/pitstop/v1/agent.proto
+// Original file: proto/pitstop/v1/agent.proto
 
 import type { HealthStatus as _pitstop_v1_HealthStatus, HealthStatus__Output as _pitstop_v1_HealthStatus__Output } from '../../pitstop/v1/HealthStatus.ts';
 

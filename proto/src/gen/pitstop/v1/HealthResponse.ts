@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/pitstop/v1/agent.proto
+// Original file: proto/pitstop/v1/agent.proto
 
 import type { Verdict as _pitstop_v1_Verdict, Verdict__Output as _pitstop_v1_Verdict__Output } from '../../pitstop/v1/Verdict.ts';
 

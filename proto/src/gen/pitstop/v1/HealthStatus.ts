@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/pitstop/v1/agent.proto
+// Original file: proto/pitstop/v1/agent.proto
 
 export const HealthStatus = {
   HEALTH_STATUS_UNSPECIFIED: 'HEALTH_STATUS_UNSPECIFIED',

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/pitstop/v1/agent.proto
+// Original file: proto/pitstop/v1/agent.proto
 
 import type { LogLineClass as _pitstop_v1_LogLineClass, LogLineClass__Output as _pitstop_v1_LogLineClass__Output } from '../../pitstop/v1/LogLineClass.ts';
 import type { Long } from '@grpc/proto-loader';

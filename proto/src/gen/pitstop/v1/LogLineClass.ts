@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/pitstop/v1/agent.proto
+// Original file: proto/pitstop/v1/agent.proto
 
 export const LogLineClass = {
   LOG_LINE_CLASS_UNSPECIFIED: 'LOG_LINE_CLASS_UNSPECIFIED',

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/pitstop/v1/order.proto
+// Original file: proto/pitstop/v1/order.proto
 
 import type { OrderStatus as _pitstop_v1_OrderStatus, OrderStatus__Output as _pitstop_v1_OrderStatus__Output } from '../../pitstop/v1/OrderStatus.ts';
 import type { Reason as _pitstop_v1_Reason, Reason__Output as _pitstop_v1_Reason__Output } from '../../pitstop/v1/Reason.ts';

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/pitstop/v1/order.proto
+// Original file: proto/pitstop/v1/order.proto
 
 export const OrderStatus = {
   ORDER_STATUS_UNSPECIFIED: 'ORDER_STATUS_UNSPECIFIED',

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/pitstop/v1/order.proto
+// Original file: proto/pitstop/v1/order.proto
 
 
 export interface Package {

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/pitstop/v1/coordinator.proto
+// Original file: proto/pitstop/v1/coordinator.proto
 
 import type { ReportResult as _pitstop_v1_ReportResult, ReportResult__Output as _pitstop_v1_ReportResult__Output } from '../../pitstop/v1/ReportResult.ts';
 import type { Long } from '@grpc/proto-loader';

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/pitstop/v1/coordinator.proto
+// Original file: proto/pitstop/v1/coordinator.proto
 
 export const ReportResult = {
   REPORT_RESULT_UNSPECIFIED: 'REPORT_RESULT_UNSPECIFIED',

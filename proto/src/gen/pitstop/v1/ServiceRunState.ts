@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/pitstop/v1/agent.proto
+// Original file: proto/pitstop/v1/agent.proto
 
 export const ServiceRunState = {
   SERVICE_RUN_STATE_UNSPECIFIED: 'SERVICE_RUN_STATE_UNSPECIFIED',

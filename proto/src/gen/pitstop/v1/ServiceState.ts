@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/pitstop/v1/agent.proto
+// Original file: proto/pitstop/v1/agent.proto
 
 import type { ServiceRunState as _pitstop_v1_ServiceRunState, ServiceRunState__Output as _pitstop_v1_ServiceRunState__Output } from '../../pitstop/v1/ServiceRunState.ts';
 import type { Long } from '@grpc/proto-loader';

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/pitstop/v1/agent.proto
+// Original file: proto/pitstop/v1/agent.proto
 
 import type { ServiceState as _pitstop_v1_ServiceState, ServiceState__Output as _pitstop_v1_ServiceState__Output } from '../../pitstop/v1/ServiceState.ts';
 

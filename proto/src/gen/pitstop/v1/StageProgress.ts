@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/pitstop/v1/agent.proto
+// Original file: proto/pitstop/v1/agent.proto
 
 import type { Progress as _pitstop_v1_Progress, Progress__Output as _pitstop_v1_Progress__Output } from '../../pitstop/v1/Progress.ts';
 import type { OrderState as _pitstop_v1_OrderState, OrderState__Output as _pitstop_v1_OrderState__Output } from '../../pitstop/v1/OrderState.ts';

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/pitstop/v1/agent.proto
+// Original file: proto/pitstop/v1/agent.proto
 
 import type { Order as _pitstop_v1_Order, Order__Output as _pitstop_v1_Order__Output } from '../../pitstop/v1/Order.ts';
 import type { Package as _pitstop_v1_Package, Package__Output as _pitstop_v1_Package__Output } from '../../pitstop/v1/Package.ts';
