@@ -32,7 +32,7 @@ function generate(into: string): void {
   for (const entry of readdirSync(join(into, 'gen'), { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue
     const path = join(entry.parentPath, entry.name)
-    writeFileSync(path, readFileSync(path, 'utf8').replace(/^\/\/ Original file: .*\/(proto\/[^\n]*)$/m, '// Original file: $1').replace(/^\/\/ Original file: (?!proto\/)([^\n]*)$/m, '// Original file: proto/$1'))
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/^\/\/ Original file: .*\/(proto\/[^\n]*)$/gm, '// Original file: $1').replace(/^\/\/ Original file: (?!proto\/)([^\n]*)$/gm, '// Original file: proto/$1'))
   }
   const protobuf = createRequire(loader)('protobufjs') as typeof protobufjs
   const tree = new protobuf.Root()
