@@ -86,6 +86,7 @@ export async function startLocalFleet(options: FleetOptions): Promise<LocalFleet
   }))
 
   let coordinator: ChildProcess | undefined
+  const commands = new Set<ChildProcess>()
 
   const self: LocalFleet = {
     folder, hosts, gitlab, configuration, socket, breakGlass, logFile,
@@ -117,15 +118,20 @@ export async function startLocalFleet(options: FleetOptions): Promise<LocalFleet
 
     pitstop: (args, { inherit = false } = {}) => new Promise((resolve, reject) => {
       const child = spawn(join(repository, 'coordinator/bin/pitstop'), ['--config', configuration, '--socket', socket, ...args], { stdio: inherit ? 'inherit' : ['ignore', 'pipe', 'pipe'], env: environment() })
+      commands.add(child)
       let stdout = ''
       let stderr = ''
       child.stdout?.on('data', (chunk: Buffer) => { stdout += chunk.toString() })
       child.stderr?.on('data', (chunk: Buffer) => { stderr += chunk.toString() })
       child.once('error', reject)
-      child.once('close', (code) => { resolve({ exit: code ?? 1, stdout, stderr }) })
+      child.once('close', (code) => {
+        commands.delete(child)
+        resolve({ exit: code ?? 1, stdout, stderr })
+      })
     }),
 
     async close({ keepFolder = false } = {}) {
+      for (const child of commands) child.kill('SIGTERM')
       await self.killCoordinator()
       await Promise.all(hosts.map((host) => host.powerOff()))
       await gitlab.close()

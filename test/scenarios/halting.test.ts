@@ -218,3 +218,28 @@ void t.test('two nodes that fail together both keep their slots; the weights of 
   t.equal(world.gitlab.scheduleActive, true, 'the assigner comes back last')
   t.same(checkHistory(world), [])
 })
+
+void t.test('paused on top of a halt: the pause is lifted first and the halt stays; no reboot is ordered while paused', async (t) => {
+  const world = await World.opened()
+  world.host(1).faults.boot = 'startup-error'
+  await world.until(() => world.phase(1) === 'failed')
+  await world.say({ kind: 'pause' })
+  await t.rejects(world.say({ kind: 'retry', node: 'gitaly-02.test', mode: 'reboot' }), { code: 'NOT_NOW', message: /paused by ada/ })
+  t.match(world.node(1).reasons, [{ code: 'STARTUP_ERROR' }], 'the cause stays named')
+  await world.say({ kind: 'resume' })
+  t.equal((await world.view()).label, 'halted')
+  await world.say({ kind: 'retry', node: 'gitaly-02.test', mode: 'reboot' })
+  await world.until(() => world.phase(1) === 'returning')
+  await world.say({ kind: 'resume' })
+  await world.untilClosed()
+  t.equal(phases(world), 'done done done done')
+  t.same(checkHistory(world), [])
+})
+
+void t.test('a plan in which not even one node fits does not open', async (t) => {
+  const world = new World({ closesInMs: 3 * minutes })
+  await world.boot()
+  await world.makePlan()
+  await t.rejects(world.openWindow(), { code: 'PREFLIGHT_FAILED', reasons: [{ code: 'DOES_NOT_FIT' }] })
+  t.equal(world.gitlab.scheduleActive, true)
+})

@@ -11,8 +11,8 @@ import { buildHost } from '../host.ts'
 import { systemClock } from '../main.ts'
 
 export async function cancel(settings: Settings, order: string, why: string): Promise<number> {
-  if (attemptOf(order) === undefined) {
-    process.stderr.write(`${order} is no order id\n  do: take it from pitstop-agent status; it looks like reboot-1-0123456789abcdef01234567\n`)
+  if (attemptOf(order) === undefined || !order.startsWith('reboot-')) {
+    process.stderr.write(`${order} is no reboot order\n  do: take it from pitstop-agent status; it looks like reboot-1-0123456789abcdef01234567\n`)
     return 2
   }
   const store = new OrderStore(settings.state)

@@ -1,5 +1,5 @@
 // pitstop-agent: the command line. Parses arguments and hands on; verbs are in the files beside this one.
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { asFault } from '@pitstop/shared/fault'
 import { defaultConfigurationFile, loadSettings, type Settings } from '../config.ts'
 import { agentVersion } from '../grpc/describe.ts'
@@ -8,14 +8,16 @@ const program = new Command('pitstop-agent')
   .description('Patches and reboots this Gitaly host when a pitstop coordinator of its fleet says so.')
   .version(agentVersion)
   .option('--config <file>', 'configuration file', defaultConfigurationFile)
-  .showHelpAfterError()
+  .showHelpAfterError('(see pitstop-agent --help)')
+  .exitOverride()
   .addHelpText('after', `
 Exit codes: 0 done, 1 failed or unhealthy, 2 wrong usage or configuration, 3 the order may not begin (may-reboot), 4 too late (cancel)
 
 Examples:
   pitstop-agent serve                             run the agent (systemd does this)
   pitstop-agent doctor                            everything that would be a veto now, in plain words
-  pitstop-agent cancel reboot-1-0123456789abcdef  take a scheduled reboot back, without a coordinator`)
+  pitstop-agent cancel reboot-1-0123456789abcdef01234567
+                                                  take a scheduled reboot back, without a coordinator`)
 
 const settings = (): Settings => loadSettings(program.opts<{ config: string }>().config)
 
@@ -52,6 +54,7 @@ unit.command('reboot').argument('<order>').action(async (order: string) => {
 try {
   await program.parseAsync()
 } catch (thrown) {
+  if (thrown instanceof CommanderError) process.exit(thrown.exitCode === 0 ? 0 : 2)
   const fault = asFault(thrown)
   process.stderr.write(`${fault.message}\n${fault.hint === '' ? '' : `  ${fault.hint}\n`}`)
   process.exitCode = ['INVALID_CONFIGURATION', 'INVALID_INPUT', 'NOT_FOUND'].includes(fault.code) ? 2 : 1

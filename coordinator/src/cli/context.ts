@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { type Fault, chain } from '@pitstop/shared/fault'
-import { defaultSocket, loadSettings } from '../config.ts'
+import { defaultConfigurationFile, defaultSocket, loadSettings } from '../config.ts'
 import { type Client, createClient } from './client.ts'
 import { type Exit, exitCodes, exitOf } from './exit-codes.ts'
 import type { Terminal } from './terminal.ts'
@@ -29,11 +29,11 @@ export class Context {
 
   get json(): boolean { return this.options.json === true }
 
-  /** --url, else --socket, else the socket that the configuration names, else the usual one. */
+  /** --url, else --socket, else the socket that the configuration names, else the usual one. A file named by hand must be readable: a typo must not reach another fleet. */
   get client(): Client {
     const { url, socket, tokenFile, authority, config } = this.options
     this.#client ??= url === undefined
-      ? createClient({ socket: socket ?? (existsSync(config) ? loadSettings(config).listen.socket : defaultSocket), user: this.terminal.user })
+      ? createClient({ socket: socket ?? (config !== defaultConfigurationFile || existsSync(config) ? loadSettings(config).listen.socket : defaultSocket), user: this.terminal.user })
       : createClient({ url, tokenFile, authority })
     return this.#client
   }

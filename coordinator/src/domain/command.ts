@@ -29,6 +29,7 @@ export function command(state: State, said: Command): Event[] {
   const { phase } = state.window
   if (phase === 'none' || phase === 'closed') throw new Fault('NO_WINDOW', 'no window is open')
   const { by, reason: why } = said
+  if (said.seen !== undefined && said.seen > state.seq) throw new Fault('INVALID_INPUT', `nobody can have seen ${said.seen}: the journal of this plan is at ${state.seq}`, { hint: 'take the number from pitstop window show or node show of this plan' })
   if (!('node' in said) && said.seen !== undefined && state.window.version > said.seen) {
     throw new Fault('STALE_VIEW', `the window changed since you looked (you saw ${said.seen}, it is at ${state.window.version}): it is ${labelOf(state)} now`)
   }
@@ -71,6 +72,7 @@ function resume(state: State, said: Said, raiseBudgetBy: number): Event[] {
   if (state.window.halt === null && state.window.pause === null) throw new Fault('NOT_NOW', 'the window is neither halted nor paused')
   const failureBudget = state.window.failureBudget + raiseBudgetBy
   if (budgetSpent({ ...state, window: { ...state.window, failureBudget } })) {
+    if (state.window.pause !== null) return [{ type: 'window-unpaused', by: said.by, reason: said.reason }]
     throw new Fault('BUDGET_SPENT', `${failures(state).map(({ node }) => node).join(', ')} count as failed; the budget is ${failureBudget}`,
       { hint: 'retry them until healthy, or accept them: pitstop window resume --raise-budget 1 --reason "…"' })
   }
@@ -89,7 +91,10 @@ function retry(state: State, node: NodeState, asked: RetryMode | undefined, by: 
     return [event]
   }
   if (node.phase !== 'failed' || !node.holdsSlot) throw notNow(node, `only a node that failed while down can be ${mode === 'reboot' ? 'rebooted' : 'judged'} again`, 'nothing to do')
-  if (mode === 'reboot') requirePhase(state, ['rolling'], 'reboot a node again')
+  if (mode === 'reboot') {
+    requirePhase(state, ['rolling'], 'reboot a node again')
+    if (state.window.pause !== null) throw new Fault('NOT_NOW', `the window is paused by ${state.window.pause.by}: nothing goes down`, { hint: 'lift the pause first: pitstop window resume --reason "…" (the halt stays until the node is healthy)' })
+  }
   return [event]
 }
 

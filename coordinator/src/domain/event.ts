@@ -45,6 +45,8 @@ export type Event =
   | { readonly type: 'window-halted', readonly reasons: readonly Reason[] }
   | { readonly type: 'window-paused', readonly by: string, readonly reasons: readonly Reason[] }
   | { readonly type: 'window-resumed', readonly by: string, readonly reason: string, readonly failureBudget: number }
+  /** The pause is lifted and the halt stays: its budget is spent still. */
+  | { readonly type: 'window-unpaused', readonly by: string, readonly reason: string }
   | { readonly type: 'window-aborted', readonly by: string, readonly reason: string }
   | { readonly type: 'window-closing', readonly reasons: readonly Reason[] }
   | { readonly type: 'window-settling' }

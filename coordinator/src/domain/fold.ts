@@ -63,6 +63,7 @@ function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): S
     case 'window-halted': return window({ halt: { reasons: event.reasons, at } })
     case 'window-paused': return window({ pause: { by: event.by, reasons: event.reasons, at } })
     case 'window-resumed': return window({ halt: null, pause: null, resumedAt: at, failureBudget: event.failureBudget })
+    case 'window-unpaused': return window({ pause: null, resumedAt: at })
     case 'window-aborted': return window({ phase: 'closing', abort: { by: event.by, reason: event.reason, at } })
     case 'window-closing': return window({ phase: 'closing' })
     case 'window-settling': return window({ phase: 'settling' })

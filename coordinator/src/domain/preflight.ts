@@ -31,6 +31,10 @@ export interface Preflight {
 export function preflight(plan: Pick<Plan, 'nodes' | 'policy' | 'opensAt' | 'closesAt'>, facts: PreflightFacts): Preflight {
   const problems: Reason[] = [...facts.rights, ...facts.ownCertificate]
   const warnings: Reason[] = []
+  const { policy } = plan
+  const first = policy.settleMs + policy.prepareEstimateMs + policy.downEstimateMs + policy.soakMs + policy.allowanceMs
+  const left = plan.closesAt - Math.max(facts.now, plan.opensAt)
+  if (left < first) problems.push(reason('DOES_NOT_FIT', `not even one node fits: by the plan's own estimates it takes ${formatDuration(first)}, and closing is ${formatDuration(Math.max(0, left))} away`, 'make a plan that closes later, or correct policy.estimates'))
   for (const node of plan.nodes) {
     if (facts.dependsOn.includes(node.node)) problems.push(reason('NODE_EXCLUDED', `pitstop needs ${node.node} itself (GitLab, store or coordinator): it cannot be in the plan`))
     judgeHost(node, facts, plan.closesAt, problems, warnings)

@@ -11,7 +11,7 @@ import type { Verdict } from '../domain/observed.ts'
 import type { Plan, StoredPlan } from '../domain/plan.ts'
 import { type Preflight, preflight } from '../domain/preflight.ts'
 import { emptyReport } from '../domain/report.ts'
-import type { State } from '../domain/state.ts'
+import { type State, labelOf } from '../domain/state.ts'
 import { type WindowView, windowView } from '../domain/view.ts'
 import { type LeaseRow, type Store, fleetStream } from '../ports.ts'
 import { Engine } from './engine.ts'
@@ -312,7 +312,7 @@ export class Coordinator {
     const { window, stored, obligations } = this.#open.journal.state
     const debts = [...obligations.values()].filter(({ status }) => status === 'open').length
     const holds = [...this.#open.journal.state.nodes.values()].filter(({ holdsSlot }) => holdsSlot).map(({ node }) => node)
-    throw new Fault('WINDOW_OPEN', `window ${window.number} of plan ${stored.hash.slice(0, 12)} is ${window.phase}, opened by ${window.by} (${stored.plan.reason})${holds.length === 0 ? '' : `; down: ${holds.join(', ')}`}${debts === 0 ? '' : `; ${debts} promises unpaid`}`)
+    throw new Fault('WINDOW_OPEN', `window ${window.number} of plan ${stored.hash.slice(0, 12)} is ${labelOf(this.#open.journal.state)}, opened by ${window.by} (${window.reason})${holds.length === 0 ? '' : `; down: ${holds.join(', ')}`}${debts === 0 ? '' : `; ${debts} promises unpaid`}`)
   }
 
   async #storedPlan(hash: string): Promise<StoredPlan> {

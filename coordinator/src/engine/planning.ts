@@ -25,13 +25,14 @@ const atOnce = 32
 
 /** @throws Fault INVENTORY_*, INVALID_INPUT, NOT_FOUND (a named node is not in the inventory), GITLAB_* */
 export async function makePlan(parts: PlanningParts, request: PlanRequest, now: number): Promise<StoredPlan> {
+  if (request.reason.trim() === '') throw new Fault('INVALID_INPUT', 'a plan needs a reason', { hint: 'add --reason "why"' })
   if (request.closesAt <= request.opensAt) throw new Fault('INVALID_INPUT', 'the window closes before it opens')
   if (request.closesAt <= now) throw new Fault('INVALID_INPUT', 'the window closes in the past')
   const [reading, weights] = await Promise.all([parts.inventory.read(), parts.gitlab.readWeights()])
   const missing = (request.only ?? []).filter((name) => !reading.nodes.some(({ node }) => node === name))
   if (missing.length > 0) {
     const known = reading.excluded.filter(({ node }) => missing.includes(node)).flatMap(({ reasons }) => reasons)
-    throw new Fault('NOT_FOUND', `not in the inventory: ${missing.join(', ')}${known.length === 0 ? '' : ` (${known.map(({ text }) => text).join('; ')})`}`, { hint: 'pitstop preflight shows the inventory' })
+    throw new Fault('NOT_FOUND', `not in the inventory: ${missing.join(', ')}${known.length === 0 ? '' : ` (${known.map(({ text }) => text).join('; ')})`}`, { hint: 'pitstop node list --inventory' })
   }
   const wanted = reading.nodes.filter(({ node }) => request.only === undefined || request.only.includes(node))
   const asked = await inGroups(wanted, atOnce, async (node) => ({ node, answer: await ask(parts, node, weights) }))

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
@@ -82,7 +82,7 @@ void t.test('certificates of one authority shake hands, and each side reads the 
 void t.test('openssl accepts the chain and sees the constraints', async (t) => {
   const authority = await createAuthority('gprd', now)
   const agent = await bearer(authority, node)
-  const folder = await mkdtemp(join(tmpdir(), 'pitstop-pki-'))
+  const folder = await temporaryFolder(t, 'pitstop-pki-')
   await writeFile(join(folder, 'ca'), authority.certificatePem)
   await writeFile(join(folder, 'leaf'), agent.cert)
   t.match(execFileSync('openssl', ['verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', join(folder, 'ca'), join(folder, 'leaf')], { encoding: 'utf8' }), /: OK/)
@@ -154,7 +154,7 @@ void t.test('the authority signs only what the operator named, and grants no oth
 })
 
 void t.test('on disk: keys are 0600 and never replaced, certificates are renewed in place, nothing half-written stays', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'pitstop-pki-'))
+  const folder = await temporaryFolder(t, 'pitstop-pki-')
   const at = (name: string): string => join(folder, name)
   const authority = { key: at('ca.key'), certificate: at('ca.crt') }
   await initAuthority(authority, 'gprd', now)
@@ -190,3 +190,10 @@ void t.test('on disk: keys are 0600 and never replaced, certificates are renewed
   t.equal((await faultOf(t, requestCertificate({ key: at('k'), request: at('r') }, { ...node, name: 'Not A Host' }))).code, 'INVALID_INPUT')
   t.strictSame((await readdir(folder)).sort(), ['agent.crt', 'agent.csr', 'agent.key', 'ca.crt', 'ca.key'])
 })
+
+/** Gone with its test. */
+async function temporaryFolder(owner: { teardown(handler: () => unknown): void }, prefix: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), prefix))
+  owner.teardown(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}

@@ -1,7 +1,7 @@
 // The stand-in keeps the traps of the real API; facts/gitlab-and-gitaly.md names the source of each.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -116,7 +116,7 @@ void t.test('two weight writes in flight are a violation, also when the first wa
 })
 
 void t.test('as a program it prints its URL, is moved through its handle and logs to a file', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'pitstop-stand-in-'))
+  const folder = await temporaryFolder(t, 'pitstop-stand-in-')
   const [config, logFile] = [join(folder, 'config.json'), join(folder, 'log')]
   await writeFile(config, JSON.stringify({ ...options, logFile }))
   const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), config], { env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'pipe', 'inherit'] })
@@ -132,3 +132,10 @@ void t.test('as a program it prints its URL, is moved through its handle and log
   t.strictSame(await exit, [0, null])
   t.match((await readFile(logFile, 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as object), [{ kind: 'weights', by: 'person' }, { kind: 'request', token: 'admin' }, { kind: 'answer', status: 418 }])
 })
+
+/** Gone with its test. */
+async function temporaryFolder(owner: { teardown(handler: () => unknown): void }, prefix: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), prefix))
+  owner.teardown(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}

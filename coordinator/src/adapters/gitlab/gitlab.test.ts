@@ -1,5 +1,5 @@
 // The GitLab adapter against the stand-in over real HTTP: what is sent, what is believed, and each way of "no".
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer as createSecureServer } from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -31,7 +31,7 @@ interface Scene { readonly standIn: GitLabStandIn, readonly gitlab: GitLab, read
 async function scene(t: Test, options: Partial<GitLabOptions> = {}, overrides: Partial<GitLabSettings> = {}): Promise<Scene> {
   const standIn = createStandIn({ storages, weights: { default: 100, 'nfs-file01': 50 }, tokens: [bot], schedule, ...options })
   const url = await standIn.listen()
-  const tokenFile = join(await mkdtemp(join(tmpdir(), 'pitstop-gitlab-')), 'token')
+  const tokenFile = join(await temporaryFolder(t, 'pitstop-gitlab-'), 'token')
   await writeFile(tokenFile, `${secret}\n`, { mode: 0o600 })
   const gitlab = createGitLab({
     url, token: { file: tokenFile }, requestTimeoutMs: 2000, landsWithinMs: 1000, moves: true,
@@ -256,7 +256,7 @@ void t.test('tokens', async (t) => {
   })
 
   await t.test('a token file that everybody can read is a warning', async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), 'pitstop-token-'))
+    const folder = await temporaryFolder(t, 'pitstop-token-')
     await writeFile(join(folder, 'open'), 'x', { mode: 0o644 })
     await writeFile(join(folder, 'closed'), 'x', { mode: 0o640 })
     const found = await tokenWarnings([{ file: join(folder, 'open') }, { file: join(folder, 'closed') }, { env: 'HOME' }, { file: '/nowhere' }])
@@ -396,3 +396,10 @@ void t.test('the gitlab section of the configuration', async (t) => {
   t.match(problems('  url: https://g.example\n  token-env: T\n  assigner: {url: https://o.example, project: "", schedule: x, token-env: T}\n'), /project: must be the project's number or its path[^]*schedule: must be the number/)
   t.end()
 })
+
+/** Gone with its test. */
+async function temporaryFolder(owner: { teardown(handler: () => unknown): void }, prefix: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), prefix))
+  owner.teardown(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}

@@ -1,6 +1,6 @@
 // Inventories from files and from a knife that is a small real program: what becomes a node, what is left alone and
 // why, what is refused.
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -97,7 +97,7 @@ void t.test('knife', async (t) => {
   })
 
   await t.test('the query is one argument, whatever is in it, and secrets stay out of the environment', async (t) => {
-    const file = join(await mkdtemp(join(tmpdir(), 'pitstop-knife-')), 'seen')
+    const file = join(await temporaryFolder(t, 'pitstop-knife-'), 'seen')
     process.env['PITSTOP_GITLAB_TOKEN'] = 'x'
     t.teardown(() => { delete process.env['PITSTOP_GITLAB_TOKEN'] })
     const code = `require('fs').writeFileSync(${JSON.stringify(file)}, JSON.stringify([process.argv.slice(1), Object.keys(process.env)])); process.exitCode = 1`
@@ -127,7 +127,7 @@ void t.test('a template that names a "*" too many excludes the node', async (t) 
 })
 
 void t.test('the file', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'pitstop-inventory-'))
+  const folder = await temporaryFolder(t, 'pitstop-inventory-')
   const file = join(folder, 'nodes.yaml')
   const inventory = createInventory(section(`  file: ${file}\n`))
   const given = async (text: string): Promise<InventoryReading> => {
@@ -159,3 +159,10 @@ void t.test('the inventory section of the configuration', async (t) => {
   t.match(await problem('  knife: {query: x}\n  nodes:\n    - {match: a.b, storages: [s], zone: z, address: "{fqdn}"}\n'), /must be host:port/)
   t.match(await problem('  knife: {query: x}\n  nodes:\n    - {match: a.b, praefect: true, zone: z}\n'), /c\.yaml:4:\d+: inventory\.nodes\.0\.zone: unknown key/)
 })
+
+/** Gone with its test. */
+async function temporaryFolder(owner: { teardown(handler: () => unknown): void }, prefix: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), prefix))
+  owner.teardown(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}

@@ -1,5 +1,5 @@
 // Opens the store that the configuration names: an SQLite file, held by one process for as long as it lives.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { Fault } from '@pitstop/shared/fault'
@@ -28,6 +28,8 @@ function openExclusively(path: string): DatabaseSync {
   try {
     if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o750 })
     database = new DatabaseSync(path)
+    // Before anything else is made beside it: SQLite gives its other files the mode of the first.
+    if (path !== ':memory:') chmodSync(path, 0o600)
     database.exec('pragma locking_mode = exclusive; pragma busy_timeout = 0; pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; begin immediate; commit')
     if (path !== ':memory:') writeFileSync(holder, `process ${process.pid} since ${new Date().toISOString()}\n`, { mode: 0o640 })
     return database
