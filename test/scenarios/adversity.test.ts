@@ -172,3 +172,17 @@ void t.test('a store that is older than what its agents have seen does not roll 
   await world.until(() => world.has('window-paused'), 30 * minutes)
   t.match((await world.view()).pause?.reasons, [{ code: 'STALE_EPOCH', text: /restored from a backup/ }])
 })
+
+void t.test('a recheck of a node whose Gitaly never comes up is overdue in the end, and can be written off', async (t) => {
+  const world = await World.opened({ policy: { canaryFirst: false, groupSize: 1 } })
+  await world.until(() => world.phase(1) === 'prepared')
+  world.host(1).servingSince = 0
+  await world.until(() => world.phase(1) === 'failed')
+  await world.say({ kind: 'retry', node: 'gitaly-02.test' })
+  await world.until(() => world.node(1).overdue, 30 * minutes)
+  await world.say({ kind: 'write-off', node: 'gitaly-02.test' })
+  await world.say({ kind: 'abort' })
+  await world.untilClosed()
+  t.equal(world.phase(1), 'written-off')
+  t.same(checkHistory(world), [])
+})

@@ -74,7 +74,7 @@ export class Draft {
       case 'done': return
       case 'record': this.record(...next.events); return
       case 'do':
-        if (next.because !== undefined) this.because(self, next.because)
+        this.because(self, next.because ?? [reason('WAITING', `${next.effect.kind.replaceAll('-', ' ')} is under way`)])
         if (next.effect.kind === 'write-weights') this.change(...next.effect.changes)
         else this.#add(next.effect)
         return

@@ -39,11 +39,12 @@ function whatIsWaitedFor(view: View): Waited | null {
   switch (self.phase) {
     case 'down': {
       const intended = stepOf(self, 'reboot')
-      if (intended === undefined) return null
+      const since = self.recheck ? self.phaseSince : intended?.intendedAt
+      if (since === undefined) return null
       const look = observed.looks.get(self.node)
       // Healthy and soaking: the soak ends it, in either way.
-      if (look !== undefined && look.at >= intended.intendedAt && look.verdict?.status === 'healthy' && look.verdict.bootId !== intended.facts.bootId) return null
-      return { since: self.recheck ? self.phaseSince : intended.intendedAt, deadlineMs: deadlines.returnMs, what: 'coming back healthy' }
+      if (look !== undefined && look.at >= since && look.verdict?.status === 'healthy' && look.verdict.bootId !== intended?.facts.bootId) return null
+      return { since, deadlineMs: deadlines.returnMs, what: 'coming back healthy' }
     }
     case 'returning': return { since: (self.slotFreedAt ?? self.phaseSince) + watchMs, deadlineMs: deadlines.returnMs, what: 'the end of the watch' }
     case 'preparing': case 'prepared':
