@@ -186,3 +186,25 @@ void t.test('a recheck of a node whose Gitaly never comes up is overdue in the e
   t.equal(world.phase(1), 'written-off')
   t.same(checkHistory(world), [])
 })
+
+void t.test('with a slow store, what a person says while an intent waits for its turn still comes first', async (t) => {
+  for (let offset = 0; offset <= 80; offset += 4) {
+    const world = new World({ nodes: 3 })
+    const append = world.store.append.bind(world.store)
+    // As with a synchronous commit far away: each append takes its time, and they queue.
+    world.store.append = async (...write) => {
+      await world.clock.sleep(20)
+      return append(...write) as never
+    }
+    await world.boot()
+    await world.makePlan()
+    await world.openWindow()
+    await world.until(() => world.phase(0) === 'down')
+    await world.clock.runUntil(() => false, offset)
+    await world.say({ kind: 'pause' })
+    const paused = world.events().find(({ event }) => event.type === 'window-paused')?.seq ?? 0
+    await world.clock.runUntil(() => false, minutes)
+    const late = world.events().filter(({ seq, event }) => seq > paused && event.type === 'step-intended' && event.step === 'reboot')
+    t.same(late, [], `paused ${offset} ms after the slot was taken`)
+  }
+})
