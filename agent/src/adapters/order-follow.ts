@@ -1,6 +1,6 @@
 // Wakes when something changes in an order's directory and hands out the new lines of its `progress` file.
 // The end is not seen here: the caller looks at the order's state each time it is woken (at least once a second).
-import { closeSync, openSync, readSync, watch } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync, watch } from 'node:fs'
 import { join } from 'node:path'
 
 const atLeastEveryMs = 1000
@@ -36,6 +36,11 @@ export async function* followOrder(directory: string, signal: AbortSignal): Asyn
     watcher.close()
     signal.removeEventListener('abort', onAbort)
   }
+}
+
+/** Every whole line so far; none when there is no such file. */
+export function wholeProgress(directory: string): readonly string[] {
+  try { return readFileSync(join(directory, 'progress'), 'utf8').split('\n').slice(0, -1) } catch { return [] }
 }
 
 function readFrom(path: string, offset: number): Buffer {

@@ -22,7 +22,7 @@ const quiet: Logger = { info: () => undefined, warn: () => undefined, error: () 
 type Answer = Record<string, any> // oxlint-disable-line typescript/no-explicit-any -- wire answers, matched by shape
 interface Client {
   readonly call: (method: string, request: object) => Promise<Answer>
-  readonly stream: (method: string, request: object) => Promise<Answer[]>
+  readonly stream: (method: string, request: object, heard?: () => void) => Promise<Answer[]>
   readonly close: () => void
 }
 
@@ -39,10 +39,13 @@ function connect(port: number, identity: string | undefined): Client {
         else reject(Object.assign(error, { fault: error.metadata.get(faultCodeTrailer)[0] }))
       })
     }),
-    stream: (method, request) => new Promise((resolve, reject) => {
+    stream: (method, request, heard) => new Promise((resolve, reject) => {
       const messages: Answer[] = []
       const call = methods[method]?.call(client, request) as grpc.ClientReadableStream<Answer>
-      call.on('data', (message: Answer) => messages.push(message))
+      call.on('data', (message: Answer) => {
+        messages.push(message)
+        heard?.()
+      })
       call.on('error', (error: grpc.ServiceError) => reject(Object.assign(error, { fault: error.metadata.get(faultCodeTrailer)[0] })))
       call.on('end', () => resolve(messages))
     }),
@@ -316,9 +319,10 @@ void t.test('after the boot: proven, reported until acknowledged, and once per p
 void t.test('an agent ends at once though somebody follows the log', async (t) => {
   const { agent, client, restart } = await world(t)
   t.ok(agent.port > 0)
-  const following = client.stream('tailLog', { since_boot: true, follow: true })
+  const first = Promise.withResolvers<void>()
+  const following = client.stream('tailLog', { since_boot: true, follow: true }, first.resolve)
   following.catch(() => undefined)
-  await client.call('describe', {})
+  await first.promise
   const begun = performance.now()
   await restart()
   t.ok(performance.now() - begun < 3000)

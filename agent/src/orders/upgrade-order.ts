@@ -5,7 +5,7 @@ import { requireManifest, requireSameContent } from '../domain/order-admission.t
 import { orderDigest } from '../domain/order-digest.ts'
 import { isFinal } from '../domain/order-state.ts'
 import { timeVetoes, vetoes } from '../domain/veto.ts'
-import { followOrder } from '../adapters/order-follow.ts'
+import { followOrder, wholeProgress } from '../adapters/order-follow.ts'
 import type { OnProgress } from '../ports.ts'
 import { rebootRequired } from '../units/upgrade.ts'
 import { grantOf, type OrderDesk, type OrderView } from './order-desk.ts'
@@ -71,11 +71,16 @@ async function accept(desk: OrderDesk, { order, manifest }: PackagesRequest, dig
 async function attach(desk: OrderDesk, id: string, onProgress: OnProgress, signal: AbortSignal): Promise<OrderView> {
   let doubtSince = 0
   let askedAt = Number.NEGATIVE_INFINITY
-  for await (const lines of followOrder(desk.store.pathOf(id, '.'), signal)) {
+  let told = 0
+  const tell = (lines: readonly string[]): void => {
+    told += lines.length
     for (const line of lines) {
       const progress = parseStatusLine(line)
       if (progress !== undefined) onProgress(progress)
     }
+  }
+  for await (const lines of followOrder(desk.store.pathOf(id, '.'), signal)) {
+    tell(lines)
     // Asking for the unit costs a process; between two questions only the outcome's file is looked at.
     if (desk.clock.monotonic() - askedAt < askEveryMs && desk.store.read(id)?.outcome === undefined) continue
     askedAt = desk.clock.monotonic()
@@ -84,5 +89,7 @@ async function attach(desk: OrderDesk, id: string, onProgress: OnProgress, signa
     doubtSince = view.status === 'in-doubt' ? doubtSince || desk.clock.monotonic() : 0
     if (doubtSince !== 0 && desk.clock.monotonic() - doubtSince > doubtMs) break
   }
+  // apt may have written its last lines between the last reading and the outcome.
+  if (!signal.aborted) tell(wholeProgress(desk.store.pathOf(id, '.')).slice(told))
   return await desk.view(id) ?? refused(id, [])
 }
