@@ -1,0 +1,52 @@
+// A promise of this host to put something back: written down with everything that its payment needs before the change is
+// made, so that whoever comes next (the unit's end, a restarted agent, a person) can pay it. Pure: shapes and due-ness.
+
+/** What the agent may put back by itself. */
+export type ObligationKind = 'timers' | 'package-marks' | 'hook'
+
+export interface Obligation {
+  /** Safe as a file name: `<kind>-<order>[-<name>]`. */
+  readonly id: string
+  readonly kind: ObligationKind
+  /** The order that made the change. */
+  readonly orderId: string
+  /** Reboot order and upgrade order of one plan share it; empty = unknown. */
+  readonly planHash: string
+  /** Plain words: what will be put back, to what. */
+  readonly what: string
+  /** Commands that pay it, run one after the other; each may be run again without harm. Absolute or found in the host's path. */
+  readonly pay: readonly (readonly [string, ...string[]])[]
+  /** How long each command may take. */
+  readonly deadlineMs: number
+  readonly madeAtMs: number
+  /**
+   * `order-ended`: as soon as the order has ended, however.
+   * `node-done`: when the node is healthy again after the plan's reboot, or the plan's reboot order was refused or taken back.
+   */
+  readonly payable: 'order-ended' | 'node-done'
+  /** Unix ms: paid then at the latest, whatever became of the order and the coordinator. */
+  readonly dueAtMs: number
+  /** A reboot pays it by itself (runtime masks): void under another boot id. Empty = it outlives a reboot. */
+  readonly boundToBoot: string
+}
+
+/** What the agent knows when it asks whether a promise may be paid. */
+export interface ObligationFacts {
+  readonly nowMs: number
+  readonly bootId: string
+  readonly orderEnded: boolean
+  readonly nodeDone: boolean
+}
+
+export type ObligationAnswer = 'keep' | 'pay' | 'void'
+
+export function judgeObligation(obligation: Obligation, facts: ObligationFacts): ObligationAnswer {
+  if (obligation.boundToBoot !== '' && obligation.boundToBoot !== facts.bootId) return 'void'
+  if (facts.nowMs >= obligation.dueAtMs) return 'pay'
+  return (obligation.payable === 'order-ended' ? facts.orderEnded : facts.nodeDone) ? 'pay' : 'keep'
+}
+
+/** What a person types instead. */
+export const byHand = ({ pay }: Obligation): string => pay.map((argv) => argv.map(quoted).join(' ')).join(' && ')
+
+const quoted = (word: string): string => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll('\'', '\'\\\'\'')}'`
