@@ -1,12 +1,20 @@
 // Holds what pitstop says against what hosts and GitLab wrote down themselves. No figure here comes from pitstop alone.
 import type { WindowView } from '@pitstop/coordinator/domain/view'
 import type { GitLabStandIn } from '../stand-ins/gitlab/gitlab.ts'
-import type { Host } from '../stand-ins/host/stand-in-host.ts'
+import type { RebootTimes } from '../stand-ins/host/reboot-times.ts'
 
 export interface Proof { readonly lines: readonly string[], readonly problems: readonly string[], readonly lostMs: readonly number[] }
 
+/** What a host of any kind tells about itself. */
+export interface ProvenHost {
+  readonly node: string
+  readonly reboots: () => readonly Pick<RebootTimes, 'outageMs' | 'bareMs'>[]
+  /** Packages that dpkg does not call properly installed. */
+  readonly brokenPackages: () => readonly string[]
+}
+
 interface Evidence {
-  readonly hosts: readonly Host[]
+  readonly hosts: readonly ProvenHost[]
   readonly gitlab: GitLabStandIn
   readonly before: { readonly weights: Readonly<Record<string, number>>, readonly assignerActive: boolean | null }
   readonly view: WindowView
@@ -32,8 +40,8 @@ export function proveFleet({ hosts, gitlab, before, view, soakMs, rebootsAskedFo
     const lost = node?.slotMs == null || bare === null ? null : node.slotMs - bare - soakMs
     if (lost !== null) lostMs.push(lost)
     lines.push(`${host.node.padEnd(28)}${String(reboots.length).padStart(8)}${seconds(last?.outageMs ?? null).padStart(13)}${seconds(bare).padStart(13)}${seconds(node?.slotMs ?? null).padStart(9)}${seconds(lost).padStart(9)}`)
-    const outdated = Object.entries(host.installed()).filter(([, entry]) => entry.state !== 'installed').map(([name]) => name)
-    if (outdated.length > 0) problems.push(`${host.node}: ${outdated.join(', ')} not properly installed`)
+    const broken = host.brokenPackages()
+    if (broken.length > 0) problems.push(`${host.node}: ${broken.join(', ')} not properly installed`)
   }
   const median = [...lostMs].sort((a, b) => a - b)[Math.floor(lostMs.length / 2)] ?? null
   lines.push(`lost per node beyond the bare reboot and the soak of ${seconds(soakMs)}: median ${seconds(median)} (goal 0.15 s)`)

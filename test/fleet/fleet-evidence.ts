@@ -5,8 +5,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import type { Event, Recorded } from '@pitstop/coordinator/domain/event'
 import { openPlan } from '@pitstop/coordinator/domain/plan'
-import type { LocalFleet } from '../demo/local-fleet.ts'
-import type { Host } from '../stand-ins/host/stand-in-host.ts'
+import type { Installation } from '../demo/installation.ts'
+import type { BootRecord, MachineEvent } from '../stand-ins/host/history.ts'
 import type { Evidence } from '../world/check-history.ts'
 import type { Happening } from '../world/history.ts'
 
@@ -17,7 +17,15 @@ interface OrderOnDisk {
   readonly mark: { readonly stopBegunAtMs: number } | null
 }
 
-export async function fleetEvidence(fleet: LocalFleet, initialWeights: Readonly<Record<string, number>>): Promise<Evidence> {
+/** What a host of any kind keeps of itself. */
+export interface RecordedHost {
+  readonly node: string
+  readonly root: string
+  readonly boots: () => readonly BootRecord[]
+  readonly events: () => readonly MachineEvent[]
+}
+
+export async function fleetEvidence(fleet: Installation & { readonly hosts: readonly RecordedHost[] }, initialWeights: Readonly<Record<string, number>>): Promise<Evidence> {
   await fleet.killCoordinator()
   const database = new DatabaseSync(join(fleet.folder, 'coordinator.db'), { readOnly: true })
   try {
@@ -34,7 +42,7 @@ export async function fleetEvidence(fleet: LocalFleet, initialWeights: Readonly<
   }
 }
 
-function hostHappenings(host: Host): Happening[] {
+function hostHappenings(host: RecordedHost): Happening[] {
   const { node } = host
   const orders = ordersOnDisk(join(host.root, 'var/lib/pitstop-agent/orders'))
   const reboots = orders.filter(({ mark }) => mark !== null).sort((a, b) => (a.mark?.stopBegunAtMs ?? 0) - (b.mark?.stopBegunAtMs ?? 0))
@@ -47,7 +55,7 @@ function hostHappenings(host: Host): Happening[] {
   ]
 }
 
-function gitlabHappenings({ gitlab }: LocalFleet): Happening[] {
+function gitlabHappenings({ gitlab }: Installation): Happening[] {
   return gitlab.log.lines.flatMap((line): Happening[] => {
     if (line.kind === 'weights') return [{ at: line.at, what: 'weights-written', by: line.by, before: line.before, after: line.after }]
     return line.kind === 'schedule' ? [{ at: line.at, what: 'schedule-set', by: line.by, active: line.active }] : []

@@ -34,6 +34,8 @@ export interface Host extends AsyncDisposable {
   readonly events: () => MachineEvent[]
   readonly reboots: () => RebootTimes[]
   readonly installed: () => Readonly<Record<string, InstalledPackage>>
+  /** Packages that dpkg does not call properly installed. */
+  readonly brokenPackages: () => readonly string[]
   /** All lines in Gitaly's current log file. */
   readonly gitalyLog: () => string[]
   readonly fault: <N extends FaultName>(name: N, options?: FaultOptions[N] & { readonly times?: number | 'always' }) => Promise<void>

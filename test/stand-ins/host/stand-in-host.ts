@@ -85,6 +85,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     events,
     reboots: () => rebootTimes(events()),
     installed: () => readDatabase(root).packages,
+    brokenPackages: () => Object.entries(readDatabase(root).packages).filter(([, { state }]) => state !== 'installed').map(([name]) => name),
     gitalyLog: () => (readIfThere(join(at(root, 'gitalyLog'), 'current')) ?? '').split('\n').filter((line) => line !== ''),
     async fault(name, faultOptions) {
       const { times = 1, ...rest } = { ...faultOptions } as { times?: number | 'always' }
