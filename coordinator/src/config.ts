@@ -33,6 +33,7 @@ export interface Settings {
   readonly gitlab: GitLabSettings
   readonly inventory: InventorySettings
   readonly gitalyTokenFile?: string
+  readonly gitalyAuthority?: string
   readonly tokens: readonly TokenSettings[]
   readonly policy: PolicyDefaults
 }
@@ -55,6 +56,7 @@ const strict = v.strictObject({
   'gitlab': gitLabSection,
   'inventory': inventorySection,
   'gitaly-token-file': v.optional(path),
+  'gitaly-authority': v.optional(path),
   'tokens': v.optional(tokensSection, []),
   'policy': v.optional(policySection, {})
 })
@@ -95,6 +97,7 @@ export function parseSettings(file: string, text: string): Settings {
     gitlab: input.gitlab,
     inventory: input.inventory,
     ...input['gitaly-token-file'] === undefined ? {} : { gitalyTokenFile: input['gitaly-token-file'] },
+    ...input['gitaly-authority'] === undefined ? {} : { gitalyAuthority: input['gitaly-authority'] },
     tokens: input.tokens,
     policy: input.policy
   }

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { asFault, Fault, type Reason } from '@pitstop/shared/fault'
+import { release as version } from '@pitstop/shared/release'
 import { createAgents } from './adapters/agents/agents.ts'
 import { breakGlassFile } from './adapters/break-glass-file.ts'
 import { createGitLab } from './adapters/gitlab/gitlab.ts'
@@ -18,7 +19,6 @@ import { buildApi } from './http/api.ts'
 import { isLoopback, listenSocket, listenTcp, readPair, splitHostPort } from './http/listen.ts'
 import type { ApiSettings } from './http/ports.ts'
 import { explainCertificate, explainKey } from './pki/certificate-facts.ts'
-import { version } from './config/version.ts'
 
 export type Log = (level: 'info' | 'warn' | 'error', text: string, facts?: Record<string, unknown>) => void
 
@@ -59,7 +59,7 @@ async function start(settings: Settings, log: Log, releasers: (() => Promise<voi
   releasers.push(() => store.close())
   const gitlab = createGitLab(settings.gitlab)
   releasers.push(() => gitlab.close())
-  const agents = createAgents({ fleet, tls, gitalyTokenFile: settings.gitalyTokenFile })
+  const agents = createAgents({ fleet, tls, gitalyTokenFile: settings.gitalyTokenFile, gitalyAuthority: settings.gitalyAuthority })
   const inventory = createInventory(settings.inventory)
   const { assigner } = settings.gitlab
   const coordinator = new Coordinator({

@@ -23,6 +23,7 @@ export const CoordinatorService = loaded.pitstop.v1.CoordinatorService
 export const HealthService = loaded.grpc.health.v1.Health
 export const GitalyServerService = loaded.gitaly.ServerService
 
+export { gitalyChannel, systemAuthorities } from './gitaly-channel.ts'
 export { type TlsFiles, watchedServerCredentials } from './server-credentials.ts'
 
 /** Protocol versions that this release speaks, both ends included. Told by Describe. */

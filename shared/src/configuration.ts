@@ -5,6 +5,7 @@ import * as v from 'valibot'
 import { isMap, isNode, isPair, LineCounter, parseDocument } from 'yaml'
 import { parseDuration } from './duration.ts'
 import { Fault, reason } from './fault.ts'
+import { gitalyAddressForms, parseGitalyAddress } from './gitaly-address.ts'
 import { isFleetName, isNodeName } from './identity.ts'
 import { redact } from './redaction.ts'
 
@@ -20,6 +21,9 @@ export const nodeName = v.pipe(v.string(), v.check(isNodeName, 'must be a lower-
 
 /** "host:port", IPv6 in brackets. */
 export const hostPort = v.pipe(v.string(), v.regex(/^(?:\[[0-9a-f:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'must be host:port'))
+
+/** Gitaly's own schemes, as written. */
+export const gitalyAddress = v.pipe(v.string(), v.check((text) => parseGitalyAddress(text) !== undefined, gitalyAddressForms))
 
 const shown = (value: unknown): string => {
   const text = redact(JSON.stringify(value) ?? 'nothing')

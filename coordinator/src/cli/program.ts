@@ -1,7 +1,7 @@
 // The verbs of pitstop, put together. Each file under commands/ hangs its own in.
 import { Command, type OutputConfiguration } from 'commander'
+import { release } from '@pitstop/shared/release'
 import { defaultConfigurationFile } from '../config.ts'
-import { version } from '../config/version.ts'
 import { coordinatorCommand } from './commands/coordinator.ts'
 import { fleetCommands } from './commands/fleet.ts'
 import { initCommand } from './commands/init.ts'
@@ -18,7 +18,7 @@ export function buildProgram(perform: Perform, output: OutputConfiguration): Com
   // Set before any verb is added: verbs inherit it.
   const program = new Command('pitstop').exitOverride().configureOutput(output).showHelpAfterError(false)
     .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
-  program.description('Rolling OS patching for Gitaly fleets: nobody is hurt twice.').version(version)
+  program.description('Rolling OS patching for Gitaly fleets: nobody is hurt twice.').version(release)
     .option('--config <file>', 'the coordinator\'s configuration; the CLI finds the socket in it', defaultConfigurationFile)
     .option('--socket <path>', 'the coordinator\'s unix socket')
     .option('--url <url>', 'a coordinator elsewhere, with --token-file')

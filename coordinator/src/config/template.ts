@@ -41,6 +41,7 @@ inventory:                                # which nodes there are and which stor
   #   - { match: 'gitaly-*.internal', storages: ['nfs-file{1}'], zone: us-east1-b, address: '{fqdn}:7441', gitaly: '{fqdn}:9999' }
 
 # gitaly-token-file: /etc/pitstop/gitaly.token   # if Gitaly asks for one when it is probed from here
+# gitaly-authority: /etc/pitstop/gitaly-ca.pem   # whom to believe where gitaly is tls://…; without it the system's authorities
 
 # tokens:                                 # for listen.http; viewers look, operators act
 #   - { name: grafana, role: viewer, file: /etc/pitstop/viewer.token }

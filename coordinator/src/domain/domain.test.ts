@@ -6,6 +6,7 @@ import { command } from './command.ts'
 import type { WeightChange } from './effect.ts'
 import type { Event, Recorded } from './event.ts'
 import { apply, emptyState } from './fold.ts'
+import type { HostView } from './observed.ts'
 import { breakGlass, payByHand, payableWeights } from './obligations.ts'
 import { type Plan, type Policy, estimatePlan, openPlan, sealPlan } from './plan.ts'
 import { failures, slotsFree } from './slots.ts'
@@ -174,4 +175,10 @@ void t.test('the audit names every difference and what the journal knows of it',
   const state = apply(emptyState(sealPlan(planOf())), opened)
   t.same(audit(state, { a: 5, x: 3 }, true), [])
   t.match(audit(state, { a: 0, x: 4 }, false), [{ text: /a: 5 at opening, 0 now \(pitstop has no explanation\)/ }, { text: /x: 3 at opening, 4 now \(not a storage of this plan\)/ }, { code: 'ASSIGNER_INACTIVE' }])
+  const promise = { id: 'hook-x', what: 'undo hook before-upgrade/50-chef', dueAt: 2000, lastError: '' }
+  const hosts = (part: object, clockOffsetMs = 0) => new Map([['a', { promises: [{ ...promise, ...part }], clockOffsetMs } as unknown as HostView]])
+  t.same(audit(state, { a: 5, x: 3 }, true, hosts({}), 2000), [], 'what is not due yet the host pays by itself')
+  t.match(audit(state, { a: 5, x: 3 }, true, hosts({}), 2001), [{ code: 'HOST_PROMISE_UNPAID', text: /^a has not put back in time: undo hook/, hint: 'on a: pitstop-agent pay hook-x' }])
+  t.same(audit(state, { a: 5, x: 3 }, true, hosts({}, -5), 2001), [], 'due by the host\'s clock')
+  t.match(audit(state, { a: 5, x: 3 }, true, hosts({ lastError: 'chef is away' }), 0), [{ text: /\(chef is away\)/ }])
 })

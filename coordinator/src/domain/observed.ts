@@ -29,6 +29,16 @@ export interface OrderView {
   readonly gitalyStoppedAt: number
 }
 
+/** What a host has promised to put back by itself, and has not yet. */
+export interface HostPromise {
+  readonly id: string
+  readonly what: string
+  /** Host's clock, epoch ms. */
+  readonly dueAt: number
+  /** Empty = no attempt has failed. */
+  readonly lastError: string
+}
+
 export interface HostView {
   readonly bootId: string
   readonly platform: string
@@ -36,6 +46,7 @@ export interface HostView {
   readonly gitalyRuns: boolean
   readonly rebootRequired: boolean
   readonly vetoes: readonly Reason[]
+  readonly promises: readonly HostPromise[]
   readonly orders: readonly OrderView[]
   readonly currentOrder: string | null
   readonly highestEpoch: number

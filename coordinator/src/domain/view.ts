@@ -77,7 +77,7 @@ export function windowView(state: State, observed: Observed | null, report: Repo
       const self = state.nodes.get(node.node)
       if (self === undefined) throw new RangeError(node.node)
       return { ...nodeView(self, stored.plan.policy.soakMs), zone: node.zone, storages: node.storages,
-        progress: observed?.progress.get(node.node) ?? null, reasons: report.nodes.get(node.node) ?? self.reasons }
+        progress: observed?.progress.get(node.node) ?? null, reasons: whyNow(self, report.nodes.get(node.node)) }
     }),
     obligations: [...state.obligations.values()].map((each) => each.status === 'open'
       ? { ...each, because: unpaidBecause(state, each), payByHand: payByHand(byHand, each) }
@@ -85,6 +85,12 @@ export function windowView(state: State, observed: Observed | null, report: Repo
     audit: window.audit, weightsAtOpening: window.weightsAtOpening, assignerAtOpening: window.assignerAtOpening,
     estimateMs: stored.plan.estimateMs, soakMs: stored.plan.policy.soakMs, version: state.seq
   }
+}
+
+/** What it waits for now; overdue says so first, for then waiting is not all that there is to do. */
+function whyNow(self: NodeState, now: readonly Reason[] | undefined): readonly Reason[] {
+  if (now === undefined) return self.reasons
+  return self.overdue ? [...self.reasons, ...now.filter(({ code }) => !self.reasons.some((said) => said.code === code))] : now
 }
 
 function nodeView(self: NodeState, soakMs: number): Omit<NodeView, 'zone' | 'storages' | 'progress' | 'reasons'> {

@@ -5,17 +5,20 @@ import type { FaultCode } from '@pitstop/shared/fault-table'
 import { audit } from '../domain/audit.ts'
 import type { Effect } from '../domain/effect.ts'
 import type { Event } from '../domain/event.ts'
-import type { GitLabReading } from '../domain/observed.ts'
+import type { GitLabReading, HostView } from '../domain/observed.ts'
 import { planScheduleWrite } from '../domain/schedule.ts'
 import { type State, stillHolds } from '../domain/state.ts'
 import { notAsWritten, planWeightWrite } from '../domain/weights.ts'
 import type { Hands } from './hands.ts'
+import { inGroups } from './planning.ts'
 
 /** Answers that prove that GitLab did not write. */
 const refusals: ReadonlySet<FaultCode> = new Set(['GITLAB_UNREACHABLE', 'GITLAB_REFUSED', 'GITLAB_TOKEN', 'GITLAB_FORBIDDEN', 'GITLAB_NOT_FOUND', 'GITLAB_RATE_LIMITED',
   'GITLAB_CONFLICT', 'INVALID_INPUT', 'WEIGHT_FLOOR'])
 
 const retryAfterMs = 5000
+/** How many agents are asked at once. */
+const atOnce = 32
 
 export async function readGitLab({ gitlab, clock }: Pick<Hands, 'gitlab' | 'clock'>): Promise<GitLabReading> {
   const at = clock.now()
@@ -105,9 +108,16 @@ export async function cancelPipeline(hands: Hands, id: number): Promise<void> {
 
 export async function auditWeights(hands: Hands): Promise<void> {
   await attempt(hands, async () => {
-    const reading = await readGitLab(hands)
-    await hands.journal.append((state) => [{ type: 'window-audited', differences: audit(state, reading.weights, reading.scheduleActive) }])
+    const [reading, hosts] = await Promise.all([readGitLab(hands), askHosts(hands)])
+    await hands.journal.append((state) => [{ type: 'window-audited', differences: audit(state, reading.weights, reading.scheduleActive, hosts, hands.clock.now()) }])
   })
+}
+
+/** Those that had an order in this plan, if they answer. */
+async function askHosts({ agents, journal: { state } }: Hands): Promise<ReadonlyMap<string, HostView>> {
+  const touched = state.stored.plan.nodes.filter(({ node }) => Object.keys(state.nodes.get(node)?.steps ?? {}).length > 0)
+  const views = await inGroups(touched, atOnce, async (node): Promise<[string, HostView | undefined]> => [node.node, await agents.describe(node, 0, []).catch(() => undefined)])
+  return new Map(views.flatMap(([node, view]) => view === undefined ? [] : [[node, view]]))
 }
 
 /** False: a command or a freeze came in between; nothing is journaled, and it is decided anew. */

@@ -51,7 +51,7 @@ void t.test('the final check lets nobody go when anything speaks against it', as
   const view = viewAfter([{ type: 'node-admitted', node: 'a' }, { type: 'node-prepared', node: 'a' }, { type: 'slot-taken', node: 'a' }])
   const gitlab = { at: 900, weights: { a: 0, b: 5 }, scheduleActive: false, pipelines: [], moving: [] }
   const host = {
-    bootId: 'b1', platform: 'p', gitalyPid: 7, gitalyRuns: true, rebootRequired: true, vetoes: [], orders: [], currentOrder: null, highestEpoch: 1, clockOffsetMs: 0,
+    bootId: 'b1', platform: 'p', gitalyPid: 7, gitalyRuns: true, rebootRequired: true, vetoes: [], promises: [], orders: [], currentOrder: null, highestEpoch: 1, clockOffsetMs: 0,
     requestsInFlight: 0, pendingUpdates: [], certificateExpiresAt: 0, protocol: { min: 1, max: 1 }
   }
   const judge = (changes: { gitlab?: object, host?: object, now?: number } = {}) =>

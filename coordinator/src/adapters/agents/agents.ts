@@ -16,6 +16,8 @@ export interface AgentsSettings {
   readonly fleet: string
   readonly tls: { readonly certificate: string, readonly key: string, readonly authority: string }
   readonly gitalyTokenFile?: string | undefined
+  /** Whom the coordinator believes at a tls:// address; undefined = the system's authorities. */
+  readonly gitalyAuthority?: string | undefined
 }
 
 /** Ms that a read may take. Short: a host that is down is asked every second. */
@@ -36,7 +38,7 @@ const channelOptions: grpc.ChannelOptions = {
 
 export function createAgents(settings: AgentsSettings): Agents {
   const clients = new Map<string, AgentServiceClient>()
-  const probe = gitalyProbe(settings.gitalyTokenFile)
+  const probe = gitalyProbe({ tokenFile: settings.gitalyTokenFile, authority: settings.gitalyAuthority })
 
   let credentialsRead = ''
 

@@ -1,40 +1,77 @@
 // Asks Gitaly itself from the coordinator's side: healthy inside and unreachable outside is not healthy for anybody.
-import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import * as grpc from '@grpc/grpc-js'
-import { type HealthClient, HealthService } from '@pitstop/proto'
+import { gitalyChannel, type HealthClient, HealthService, systemAuthorities } from '@pitstop/proto'
+import { formatDuration } from '@pitstop/shared/duration'
+import { gitalyAddressForms, parseGitalyAddress } from '@pitstop/shared/gitaly-address'
+import { bearerToken, secretIn, tokenWindowMs } from '@pitstop/shared/gitaly-token'
+import { gitalyTrouble } from '@pitstop/shared/gitaly-trouble'
 
 const deadlineMs = 1000
+/** What a connection attempt that failed has to say is known at once. */
+const reasonDeadlineMs = 200
 
-export function gitalyProbe(tokenFile: string | undefined): { ask(address: string): Promise<{ serving: boolean, text: string }>, close(): void } {
+export interface GitalyProbeSettings {
+  readonly tokenFile?: string | undefined
+  /** For tls:// addresses; undefined = the system's. */
+  readonly authority?: string | undefined
+}
+
+export interface OutsideView {
+  readonly serving: boolean
+  readonly text: string
+}
+
+export function gitalyProbe({ tokenFile, authority }: GitalyProbeSettings): { ask(address: string): Promise<OutsideView>, close(): void } {
   const clients = new Map<string, HealthClient>()
 
-  /** Gitaly's own scheme: an HMAC over the Unix time, valid for half a minute. */
-  function authorization(): grpc.Metadata {
-    // A host that has just come back is waited for, not given up on because the channel still backs off.
-    const metadata = new grpc.Metadata({ waitForReady: true })
-    if (tokenFile !== undefined) {
-      const issued = String(Math.floor(Date.now() / 1000))
-      const signature = createHmac('sha256', readFileSync(tokenFile, 'utf8').trim()).update(issued).digest('hex')
-      metadata.set('authorization', `Bearer v2.${signature}.${issued}`)
-    }
+  const clientOf = (address: string): HealthClient => {
+    const known = clients.get(address)
+    if (known !== undefined) return known
+    const parsed = parseGitalyAddress(address)
+    if (parsed === undefined) throw new Error(gitalyAddressForms)
+    const { target, credentials, options } = gitalyChannel(parsed, { authority })
+    const client = new HealthService(target, credentials, { ...options, 'grpc.initial_reconnect_backoff_ms': 50, 'grpc.min_reconnect_backoff_ms': 50, 'grpc.max_reconnect_backoff_ms': 250 })
+    clients.set(address, client)
+    return client
+  }
+
+  function authorization(waitForReady: boolean): grpc.Metadata {
+    const metadata = new grpc.Metadata({ waitForReady })
+    if (tokenFile === undefined) return metadata
+    const secret = secretIn(readFileSync(tokenFile, 'utf8'))
+    if (secret === undefined) throw new Error(`${tokenFile} is empty`)
+    metadata.set('authorization', bearerToken(secret, Date.now()))
     return metadata
   }
 
+  const check = (address: string, waitForReady: boolean, forMs: number): Promise<string | grpc.ServiceError> => new Promise((resolve) => {
+    clientOf(address).Check({ service: '' }, authorization(waitForReady), { deadline: Date.now() + forMs }, (error, answer) => { resolve(error ?? answer?.status ?? 'nothing') })
+  })
+
   return {
-    ask: (address) => new Promise((resolve) => {
-      let client = clients.get(address)
-      if (client === undefined) {
-        client = new HealthService(address, grpc.credentials.createInsecure(), { 'grpc.initial_reconnect_backoff_ms': 50, 'grpc.min_reconnect_backoff_ms': 50, 'grpc.max_reconnect_backoff_ms': 250 })
-        clients.set(address, client)
+    async ask(address) {
+      try {
+        // A host that has just come back is waited for, not given up on because the channel still backs off.
+        let answer = await check(address, true, deadlineMs)
+        // Whoever waits is told only that it took too long; without waiting, why.
+        if (typeof answer !== 'string' && answer.code === grpc.status.DEADLINE_EXCEEDED) answer = await check(address, false, reasonDeadlineMs)
+        if (typeof answer === 'string') return { serving: answer === 'SERVING', text: `Gitaly at ${address} says ${answer}` }
+        return explain(address, answer)
+      } catch (error) {
+        return { serving: false, text: `Gitaly at ${address} cannot be asked: ${error instanceof Error ? error.message : String(error)}` }
       }
-      client.Check({ service: '' }, authorization(), { deadline: Date.now() + deadlineMs }, (error, answer) => {
-        if (error === null) return resolve({ serving: answer?.status === 'SERVING', text: `Gitaly at ${address} says ${answer?.status ?? 'nothing'}` })
-        // Without a token Gitaly answers, and says no: it is reachable, which is what is asked here.
-        const refused = tokenFile === undefined && (error.code === grpc.status.UNAUTHENTICATED || error.code === grpc.status.PERMISSION_DENIED)
-        resolve({ serving: refused, text: `Gitaly at ${address}: ${error.details}` })
-      })
-    }),
+    },
     close() { for (const client of clients.values()) client.close() }
+  }
+
+  function explain(address: string, error: grpc.ServiceError): OutsideView {
+    const { kind, text } = gitalyTrouble(grpc.status[error.code] ?? String(error.code), error.details, {
+      address, serverName: parseGitalyAddress(address)?.host ?? '', authority: authority ?? systemAuthorities, keys: { authority: 'gitaly-authority', serverName: 'the node\'s gitaly in the inventory' }
+    })
+    if (kind !== 'refused') return { serving: false, text: `Gitaly at ${address}: ${text}` }
+    // Without a token Gitaly answers, and says no: it is reachable, which is what is asked here.
+    if (tokenFile === undefined) return { serving: true, text: `Gitaly at ${address} answers (${text})` }
+    return { serving: false, text: `Gitaly at ${address} refuses the token of ${tokenFile} (${text}): the secret is not Gitaly's, or the host's clock? A token is good for ${formatDuration(tokenWindowMs)} around Gitaly's time; here it is ${new Date().toISOString()}` }
   }
 }

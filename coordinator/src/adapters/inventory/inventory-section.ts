@@ -2,7 +2,8 @@
 //   inventory: { file: /etc/pitstop/nodes.yaml }
 //   inventory: { knife: { query: 'roles:gprd-base-stor' }, nodes: [ { match: …, storages: …, zone: …, address: … } ] }
 import * as v from 'valibot'
-import { duration, hostPort } from '@pitstop/shared/configuration'
+import { duration, gitalyAddress, hostPort } from '@pitstop/shared/configuration'
+import { gitalyAddressForms, parseGitalyAddress } from '@pitstop/shared/gitaly-address'
 import { isNodeName } from '@pitstop/shared/identity'
 
 /** How hosts that Chef names become nodes. */
@@ -35,7 +36,7 @@ const isDistinct = (names: readonly string[]): boolean => new Set(names).size ==
 const storageList = v.pipe(v.array(name), v.minLength(1, 'must name at least one storage'), v.check((names) => isDistinct(names), 'names a storage twice'))
 
 const fileNode = v.strictObject({
-  node: fqdn, address: hostPort, storages: storageList, zone: name, gitaly: v.optional(hostPort),
+  node: fqdn, address: hostPort, storages: storageList, zone: name, gitaly: v.optional(gitalyAddress),
   /** A Praefect node is listed so that nobody wonders, and left alone. */
   praefect: v.optional(v.boolean(), false)
 })
@@ -49,11 +50,13 @@ export type FileNode = v.InferOutput<typeof fileNode>
 const pattern = v.pipe(v.string(), v.toLowerCase(), v.regex(/^[a-z0-9.*-]+$/, 'must be an FQDN, "*" standing for anything but a dot'))
 const template = v.pipe(name, v.regex(/^(?:[^{}]|\{fqdn\}|\{[1-9]\})+$/, 'may hold {fqdn} and {1}, {2}, … for the "*" of match'))
 const addressTemplate = v.pipe(template, v.regex(/:\d{1,5}$/, 'must be host:port, such as "{fqdn}:7443"'))
+/** Gitaly's own schemes, with holes where names stand. */
+const gitalyTemplate = v.pipe(template, v.check((text) => parseGitalyAddress(text.replace(/\{(?:fqdn|\d)\}/g, '1')) !== undefined, gitalyAddressForms))
 
 const rule = v.variant('praefect', [
   v.strictObject({ praefect: v.literal(true), match: pattern }),
   v.strictObject({
-    praefect: v.optional(v.literal(false), false), match: pattern, zone: template, address: addressTemplate, gitaly: v.optional(addressTemplate),
+    praefect: v.optional(v.literal(false), false), match: pattern, zone: template, address: addressTemplate, gitaly: v.optional(gitalyTemplate),
     storages: v.union([v.pipe(v.array(template), v.minLength(1)), v.record(fqdn, storageList)], 'must be a list of names or a list for each FQDN')
   })
 ])

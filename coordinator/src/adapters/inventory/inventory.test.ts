@@ -15,7 +15,7 @@ const section = (yaml: string): InventorySettings => readConfiguration('c.yaml',
 
 const mapping = `
   nodes:
-    - {match: 'gitaly-*-stor-gprd.c.gitlab-gitaly-gprd-*.internal', storages: ['{fqdn}'], zone: 'us-east1-{2}', address: '{fqdn}:7443', gitaly: '{fqdn}:9999'}
+    - {match: 'gitaly-*-stor-gprd.c.gitlab-gitaly-gprd-*.internal', storages: ['{fqdn}'], zone: 'us-east1-{2}', address: '{fqdn}:7443', gitaly: 'tls://{fqdn}:9999'}
     - {match: 'file-*-stor-gprd.c.gitlab-production.internal', storages: ['nfs-file{1}'], zone: us-east1, address: '{fqdn}:7443'}
     - {match: 'praefect-*.internal', praefect: true}
     - {match: 'file-cny-*.internal', exclude: it is the canary of another team}
@@ -48,7 +48,7 @@ void t.test('knife', async (t) => {
     t.strictSame(nodes, [
       { node: old, address: `${old}:7443`, storages: ['nfs-file07'], zone: 'us-east1' },
       { node: 'file-99-stor-gprd.c.gitlab-production.internal', address: 'special.internal:1', storages: ['special'], zone: 'z' },
-      { node: gitaly, address: `${gitaly}:7443`, storages: [gitaly], zone: 'us-east1-83fd', gitaly: `${gitaly}:9999` },
+      { node: gitaly, address: `${gitaly}:7443`, storages: [gitaly], zone: 'us-east1-83fd', gitaly: `tls://${gitaly}:9999` },
       { node: 'map-1.internal', address: 'map-1.internal:7443', storages: ['default', 'more'], zone: 'z' }
     ].sort((a, b) => (a.node < b.node ? -1 : 1)))
     t.strictSame(excluded, [])
@@ -157,6 +157,7 @@ void t.test('the inventory section of the configuration', async (t) => {
   t.match(await problem('  knife: {query: -x, shell: bash}\n  nodes: []\n'), /must not begin with "-"[^]*unknown key[^]*must say which nodes/)
   t.match(await problem('  knife: {query: x, deadline: 5}\n  nodes:\n    - {match: "a b", storages: 3, zone: z, address: "{host}:1"}\n'), /must be a duration[^]*must be an FQDN[^]*list of names[^]*may hold \{fqdn\}/)
   t.match(await problem('  knife: {query: x}\n  nodes:\n    - {match: a.b, storages: [s], zone: z, address: "{fqdn}"}\n'), /must be host:port/)
+  t.match(await problem('  knife: {query: x}\n  nodes:\n    - {match: a.b, storages: [s], zone: z, address: "{fqdn}:1", gitaly: "http://{fqdn}:9999"}\n'), /nodes\.0\.gitaly.*must be host:port, tcp:\/\/host:port, tls:\/\/host:port or unix:\/path/)
   t.match(await problem('  knife: {query: x}\n  nodes:\n    - {match: a.b, praefect: true, zone: z}\n'), /c\.yaml:4:\d+: inventory\.nodes\.0\.zone: unknown key/)
 })
 

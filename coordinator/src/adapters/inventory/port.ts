@@ -8,7 +8,7 @@ export interface InventoryNode {
   readonly address: string
   readonly storages: readonly string[]
   readonly zone: string
-  /** host:port of Gitaly as the coordinator reaches it. */
+  /** Gitaly as the coordinator reaches it, in Gitaly's own schemes. */
   readonly gitaly?: string
 }
 

@@ -6,10 +6,14 @@ export interface AgentObligation {
   'id'?: (string);
   'what'?: (string);
   'due_at_ms'?: (number | string | Long);
+  'by_hand'?: (string);
+  'last_error'?: (string);
 }
 
 export interface AgentObligation__Output {
   'id': (string);
   'what': (string);
   'due_at_ms': (number);
+  'by_hand': (string);
+  'last_error': (string);
 }

@@ -1,4 +1,0 @@
-// The release, as package.json names it.
-import { readFileSync } from 'node:fs'
-
-export const version: string = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
