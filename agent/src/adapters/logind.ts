@@ -1,9 +1,12 @@
-// Whether a shutdown is scheduled on the host, asked of logind; without logind its own file is the truth.
-// Read-only: pitstop never schedules through logind, so whatever stands there is somebody else's.
+// Whether a shutdown is scheduled on the host, and who blocks one, asked of logind; without logind its own files are the
+// truth. Read-only: pitstop never schedules through logind, so whatever stands there is somebody else's.
+import { Fault } from '@pitstop/shared/fault'
+import { blockers, parseInhibitors } from '../domain/inhibitor.ts'
 import type { HostFiles, RunCommand } from '../ports.ts'
 
-const question = ['busctl', '--system', '--json=short', 'get-property', 'org.freedesktop.login1', '/org/freedesktop/login1',
-  'org.freedesktop.login1.Manager', 'ScheduledShutdown'] as const
+const manager = ['org.freedesktop.login1', '/org/freedesktop/login1', 'org.freedesktop.login1.Manager'] as const
+const question = ['busctl', '--system', '--json=short', 'get-property', ...manager, 'ScheduledShutdown'] as const
+const inhibitorsQuestion = ['busctl', '--system', '--json=short', 'call', ...manager, 'ListInhibitors'] as const
 
 /** Kind and time; undefined = none. */
 export async function scheduledShutdown(run: RunCommand, files: Pick<HostFiles, 'scheduledShutdownFile'>): Promise<string | undefined> {
@@ -11,6 +14,15 @@ export async function scheduledShutdown(run: RunCommand, files: Pick<HostFiles, 
   const answer = result?.code === 0 ? parseScheduled(result.stdout) : undefined
   if (answer !== undefined) return answer === '' ? undefined : answer
   return files.scheduledShutdownFile() ? '/run/systemd/shutdown/scheduled exists' : undefined
+}
+
+/** Who would have a reboot refused, or would be cut off by it. @throws Fault when somebody may, and logind does not say who. */
+export async function shutdownBlockers(run: RunCommand, files: Pick<HostFiles, 'inhibitorFiles'>): Promise<readonly string[]> {
+  const result = await run({ argv: [...inhibitorsQuestion], deadlineMs: 5000 }).catch(() => undefined)
+  const inhibitors = result?.code === 0 ? parseInhibitors(result.stdout) : undefined
+  if (inhibitors !== undefined) return blockers(inhibitors)
+  if (!files.inhibitorFiles()) return []
+  throw new Fault('COMMAND_FAILED', `logind does not tell its inhibitors: ${result === undefined ? 'busctl cannot be run' : `${result.stderr}${result.stdout}`.trim().slice(0, 200)}`)
 }
 
 /** Empty = none; undefined = not understood. */

@@ -1,0 +1,125 @@
+// Behind the point of no return: what the reboot's unit writes down, and who gives Gitaly back when the reboot does not
+// come. A fake host with real processes; systemd itself was tried with Debian 12 and 13 in containers.
+import { createServer } from 'node:http'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { OrderStore } from '../adapters/order-store.ts'
+import type { AcceptedOrder, StopMark } from '../domain/order-record.ts'
+import { type FakeHost, fakeHost } from '../fixtures/fake-host.ts'
+import { reboot } from './reboot.ts'
+import { type UnitContext, unitContext } from './unit-context.ts'
+import { unitEnded } from './unit-ended.ts'
+
+const id = 'reboot-1-0123456789abcdef01234567'
+const killed = { result: 'signal', code: 'killed', status: 'KILL' }
+const well = { result: 'success', code: 'exited', status: '0' }
+const terminated = { result: 'success', code: 'killed', status: 'TERM' }
+const mark: StopMark = { stopBegunAtMs: 5, stoppedAtMs: 7, stopNote: '', rebootRequestedAtMs: 0 }
+
+async function world(t: { teardown(handler: () => unknown): void }, metrics?: string): Promise<{ host: FakeHost, context: UnitContext }> {
+  const host = await fakeHost()
+  const state = mkdtempSync(join(tmpdir(), 'pitstop-reboot-'))
+  t.teardown(async () => {
+    await host.close()
+    rmSync(state, { recursive: true, force: true })
+  })
+  const store = new OrderStore(state)
+  store.prepare()
+  const order: AcceptedOrder = {
+    id, step: 'reboot', fleet: 'test-fleet', node: 'n1.example', planHash: 'p', manifestHash: '', digest: 'd', bootId: host.bootId(), acceptedAtMs: Date.now(), reason: 'security\nupdates', notes: [],
+    install: [], simulated: [], reboot: { delayMs: 0, filesystemIds: {}, storages: ['s1'], expectedKernel: '' }
+  }
+  store.accept(order, { epoch: 0, notBeforeMs: 0, notAfterMs: Date.now() + 60_000 })
+  const settings = host.settings().host
+  return { host, context: unitContext(state, id, { ...settings, gitaly: { ...settings.gitaly, ...metrics === undefined ? {} : { metrics } } }) }
+}
+
+void t.test('the unit counts the requests in flight, stops Gitaly, marks, and reboots with its reason', async (t) => {
+  const page = createServer((request, response) => {
+    response.end(request.url === '/metrics' ? 'grpc_server_started_total{grpc_method="FindCommit",grpc_service="gitaly.CommitService"} 7\ngrpc_server_handled_total{grpc_code="OK",grpc_method="FindCommit",grpc_service="gitaly.CommitService"} 5\n' : '')
+  })
+  await new Promise<void>((resolve) => { page.listen(0, '127.0.0.1', resolve) })
+  t.teardown(() => { page.close() })
+  const address = page.address()
+  const { host, context } = await world(t, `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`)
+  await reboot(context)
+  t.same(host.effects(), ['stop', 'reboot'])
+  t.equal(host.read('reboot-words'), `reboot --message=pitstop ${id}: security updates\n`, 'one line, as it is shown to who is logged in')
+  const files = context.store.read(id)
+  t.match(files, { mark: { requestsInFlight: 2, stopNote: '', log: { inode: Number, offset: Number }, rebootRequestedAtMs: Number } })
+  t.equal(files?.outcome, undefined, 'what becomes of it the boot id will tell')
+  await unitEnded(context, well)
+  t.same(host.effects(), ['stop', 'reboot'], 'the ordinary end needs nobody\'s help')
+})
+
+void t.test('without metrics the number is not known, and nothing waits for it', async (t) => {
+  const { host, context } = await world(t, '127.0.0.1:1')
+  await reboot(context)
+  t.match(context.store.read(id), { mark: { requestsInFlight: -1 } })
+  t.same(host.effects(), ['stop', 'reboot'])
+})
+
+void t.test('a stop that fails does not keep the host from going down: behind it the node is finished', async (t) => {
+  const { host, context } = await world(t)
+  host.write('bin/gitlab-ctl', `#!/bin/sh\nPATH=/usr/bin:/bin\ncase "$1" in status) cat ${host.root}/status ;; stop) echo stop >> ${host.root}/effects; echo 'timeout: run: gitaly: (pid 42) 131s, want down, got TERM'; exit 1 ;; esac\n`)
+  await reboot(context)
+  t.same(host.effects(), ['stop', 'reboot'])
+  t.match(context.store.read(id), { mark: { stopNote: /got TERM/, rebootRequestedAtMs: Number } })
+})
+
+void t.test('a reboot that systemd refuses: Gitaly is given back, and its words are told', async (t) => {
+  const { host, context } = await world(t)
+  host.write('fail-reboot', 'Call to Reboot failed: Access denied\n')
+  await reboot(context)
+  t.same(host.effects(), ['stop', 'reboot', 'start'])
+  t.match(context.store.read(id), { outcome: { status: 'failed', reasons: [{ code: 'NOT_REBOOTED', text: /Access denied; Gitaly was started again/ }] }, mark: { rebootRequestedAtMs: 0 } })
+})
+
+void t.test('a reboot whose answer was lost on the way down starts nothing', async (t) => {
+  const { host, context } = await world(t)
+  host.write('fail-reboot', 'Warning! D-Bus connection terminated.\n')
+  host.write('system-state', 'stopping\n')
+  await reboot(context)
+  t.same(host.effects(), ['stop', 'reboot'])
+  t.equal(context.store.read(id)?.outcome, undefined)
+})
+
+void t.test('a unit that died gives Gitaly back, unless the host goes down', async (t) => {
+  interface Case { readonly end?: typeof killed, readonly mark?: StopMark, readonly begun?: boolean, readonly state?: string, readonly logind?: string, readonly boot?: string, readonly effects: readonly string[], readonly outcome?: RegExp }
+  const cases: Readonly<Record<string, Case>> = {
+    'killed between stop and reboot': { mark, effects: ['start'], outcome: /signal, killed, KILL.*Gitaly was started again/ },
+    'stopped by a person at that moment': { mark, end: terminated, effects: ['start'], outcome: /started again/ },
+    'killed while Gitaly stopped': { mark: { ...mark, stoppedAtMs: 0 }, effects: ['start'], outcome: /started again/ },
+    'killed before anything was done': { effects: [], outcome: /Gitaly was not touched/ },
+    'not begun': { begun: false, effects: [] },
+    'somebody else takes the host down': { mark, end: terminated, state: 'stopping', effects: [] },
+    'somebody else takes the host down, and others delay it': { mark, logind: '{"type":"b","data":true}', effects: [] },
+    'asked for and answered': { mark: { ...mark, rebootRequestedAtMs: 8 }, end: well, effects: [] },
+    'under another boot': { mark, boot: 'boot-2', effects: [] }
+  }
+  for (const [name, each] of Object.entries(cases)) {
+    const { host, context } = await world(t)
+    if (each.begun !== false) context.store.decide(id, { kind: 'begun', atMs: 4, by: 'unit', reasons: [] })
+    if (each.mark !== undefined) context.store.markStop(id, each.mark)
+    if (each.state !== undefined) host.write('system-state', each.state)
+    if (each.logind !== undefined) host.write('bin/busctl', `#!/bin/sh\necho '${each.logind}'\n`)
+    if (each.boot !== undefined) host.boot(each.boot)
+    await unitEnded(context, each.end ?? killed)
+    t.same(host.effects(), each.effects, name)
+    const outcome = context.store.read(id)?.outcome
+    if (each.outcome === undefined) t.equal(outcome, undefined, name)
+    else t.match(outcome, { status: 'failed', reasons: [{ code: 'NOT_REBOOTED', text: each.outcome }] }, name)
+  }
+})
+
+void t.test('a request that was made and whose unit died then is waited for before it counts as lost', async (t) => {
+  const { host, context } = await world(t)
+  context.store.decide(id, { kind: 'begun', atMs: 4, by: 'unit', reasons: [] })
+  context.store.markStop(id, { ...mark, rebootRequestedAtMs: 8 })
+  const ending = unitEnded(context, killed)
+  setTimeout(() => { host.write('system-state', 'stopping\n') }, 600)
+  await ending
+  t.same(host.effects(), [], 'the shutdown came late, and Gitaly was left alone')
+})

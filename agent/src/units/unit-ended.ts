@@ -1,0 +1,33 @@
+// What systemd runs when the unit of a reboot has ended, however it ended (ExecStopPost). The unit's own process may have
+// been killed between Gitaly's stop and the reboot: then Gitaly is given back here, and the order gets its outcome.
+// Must do nothing when the reboot is under way, and nothing for an order that never began.
+import { reason } from '@pitstop/shared/fault'
+import { goesDown } from '../adapters/going-down.ts'
+import { outcome } from './begin.ts'
+import { giveBack } from './give-back.ts'
+import type { UnitContext } from './unit-context.ts'
+
+/** How systemd says that the unit's process ended: SERVICE_RESULT, EXIT_CODE, EXIT_STATUS of systemd.exec(5). */
+export interface UnitEnd {
+  readonly result: string
+  readonly code: string
+  readonly status: string
+}
+
+/** From the request to the first sign of a shutdown: logind answers within milliseconds. */
+const requestSettlesMs = 10_000
+
+export async function unitEnded(context: UnitContext, end: UnitEnd): Promise<void> {
+  const { store, id, files, run, now } = context
+  const order = store.read(id)
+  if (order?.accepted?.step !== 'reboot' || order.decision?.kind !== 'begun' || order.outcome !== undefined) return
+  if (order.accepted.bootId !== files.bootId()) return
+  const { mark, decision } = order
+  const requested = mark !== undefined && mark.rebootRequestedAtMs > 0
+  // It asked for the reboot and was told yes, or could not be sure: then it has looked by itself.
+  if (requested && end.code === 'exited' && end.status === '0') return
+  if (await goesDown(run, requested ? requestSettlesMs : 0)) return
+  const said = `the unit of ${id} ended (${[end.result, end.code, end.status].filter((word) => word !== '').join(', ') || 'nobody knows how'}) before the host went down`
+  if (mark === undefined) store.finish(id, outcome('failed', now(), decision.atMs, [reason('NOT_REBOOTED', `${said}; Gitaly was not touched`)]))
+  else await giveBack(context, decision.atMs, mark, said)
+}
