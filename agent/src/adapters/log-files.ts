@@ -1,111 +1,72 @@
-// svlogd's files as one chain: `current`, and before it the rotated `@<TAI64N>.s` or `.u` in name order. A position in
-// the chain is inode + byte offset, which survives renames. Reads with its own descriptors; never writes.
-import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-
-export interface LogPosition {
-  readonly inode: number
-  readonly offset: number
-}
+// svlogd's files as one chain: `current`, and before it the rotated `@<TAI64N>.s` or `.u` in the order of their names. Lists
+// them as they were at one moment, though svlogd renames, compresses and removes them meanwhile; log-place.ts finds a
+// position in them again, log-file-lines.ts reads them. Never writes.
+import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 
 export interface LogFile {
   readonly path: string
+  /** Grows from file to file: the name's part that says when it was rotated away, or "current". */
+  readonly label: string
   readonly inode: number
   readonly size: number
+  /** When it was made; 0 = the file system does not tell. */
+  readonly madeAtMs: number
 }
 
-/** Oldest first, `current` last; compressed files (another inode, another content) are left out by their magic bytes. */
+export const missing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+
+const labelLength = '@'.length + 24
+/** svlogd renames a few files a day; whoever meets one looks again. */
+const attempts = 20
+
+/** Oldest first, `current` last. @throws what the file system throws, except that there is no log yet. */
 export function logChain(current: string): readonly LogFile[] {
-  const directory = dirname(current)
+  for (let attempt = 1; ; attempt++) {
+    const names = list(current)
+    const files = names.flatMap((name) => stat(join(dirname(current), name), name) ?? [])
+    // A file that was renamed meanwhile would be missing or stand there twice.
+    const steady = files.length === names.length && list(current).join('/') === names.join('/')
+    if (steady || attempt === attempts) return files
+  }
+}
+
+/** One name for each file. */
+function list(current: string): readonly string[] {
   let names: readonly string[]
-  try { names = readdirSync(directory) } catch { return [] }
-  const rotated = names.filter((name) => /^@[0-9a-f]+\.[su]$/.test(name)).sort()
-  return [...rotated.map((name) => join(directory, name)), current].flatMap((path) => {
-    try {
-      const { ino, size } = statSync(path)
-      return [{ path, inode: ino, size }]
-    } catch { return [] }
-  })
-}
-
-/**
- * Files from a position on. `lost` says that the position's file is gone: lines between it and the first file
- * returned cannot be had any more.
- */
-export function chainFrom(current: string, position: LogPosition | undefined): { readonly files: readonly LogFile[], readonly lost: boolean } {
-  // A rename while the directory is read can hide a file for a moment or show it twice: by inode, and twice if missing.
-  for (let attempt = 0; ; attempt++) {
-    const chain = [...new Map(logChain(current).map((file) => [file.inode, file])).values()]
-    if (position === undefined) return { files: chain.slice(-1), lost: false }
-    const at = chain.findIndex(({ inode }) => inode === position.inode)
-    if (at >= 0) return { files: chain.slice(at), lost: false }
-    if (attempt >= 2) return { files: chain.slice(-1), lost: true }
+  try { names = readdirSync(dirname(current)) } catch (error) {
+    if (missing(error)) return []
+    throw error
   }
+  // `.t` is the half-written result of a compression; while it goes on, and for a moment after, the same is in `.u`.
+  const rotated = new Map<string, string>()
+  for (const name of names.filter((each) => /^@[0-9a-f]{24}\.[su]$/.test(each)).sort()) rotated.set(name.slice(0, labelLength), name)
+  return [...rotated.values(), ...names.includes(basename(current)) ? [basename(current)] : []]
 }
 
-export interface LogSink {
-  readonly line: (text: string, position: LogPosition) => void
-  readonly gap: (text: string, position: LogPosition) => void
-}
-
-const blockSize = 64 * 1024
-
-/**
- * Every whole line from a position to the end that the chain has now (or about `limit` bytes of it). An unfinished last line waits for the next call.
- * @returns where the next call goes on; undefined = there is no log yet.
- */
-export function readToEnd(current: string, from: LogPosition | undefined, sink: LogSink, limit = Number.POSITIVE_INFINITY): LogPosition | undefined {
-  const { files, lost } = chainFrom(current, from)
-  let position = from
-  if (lost && files[0] !== undefined) {
-    position = { inode: files[0].inode, offset: 0 }
-    sink.gap('the file of the last position is gone (rotated away or compressed)', position)
-  }
-  let budget = limit
-  for (const file of files) {
-    const start = position?.inode === file.inode ? position.offset : 0
-    const next = readFile(file, start, budget, sink)
-    if (next === undefined) continue
-    budget -= next.offset - start
-    position = next
-    if (budget <= 0) break
-  }
-  return position
-}
-
-/** Where the last `bytes` of the current file begin; a line cut there is one that is not understood. */
-export function nearEnd(current: string, bytes: number): LogPosition | undefined {
-  const file = logChain(current).at(-1)
-  return file?.path === current ? { inode: file.inode, offset: Math.max(0, file.size - bytes) } : undefined
-}
-
-/** Opened and compared by inode, so that a rename between listing and opening reads nothing wrong. */
-function readFile(file: LogFile, start: number, limit: number, sink: LogSink): LogPosition | undefined {
-  let fd: number
-  try { fd = openSync(file.path, 'r') } catch { return undefined }
+function stat(path: string, name: string): LogFile | undefined {
   try {
-    const { ino, size } = fstatSync(fd)
-    if (ino !== file.inode) return undefined
-    let offset = start
-    if (size < offset) {
-      sink.gap(`the file was truncated from ${offset} to ${size} bytes`, { inode: ino, offset: 0 })
-      offset = 0
-    }
-    let rest = Buffer.alloc(0)
-    const block = Buffer.alloc(blockSize)
-    for (let at = offset; ;) {
-      const count = readSync(fd, block, 0, blockSize, at)
-      if (count === 0) return { inode: ino, offset }
-      at += count
-      rest = Buffer.concat([rest, block.subarray(0, count)])
-      let lineStart = 0
-      for (let end = rest.indexOf(10, lineStart); end >= 0; end = rest.indexOf(10, lineStart)) {
-        sink.line(rest.toString('utf8', lineStart, end).replace(/\r$/, ''), { inode: ino, offset: offset + lineStart })
-        lineStart = end + 1
-      }
-      offset += lineStart
-      rest = rest.subarray(lineStart)
-      if (offset - start >= limit) return { inode: ino, offset }
-    }
+    const { ino, size, birthtimeMs } = statSync(path)
+    return { path, label: name.slice(0, labelLength), inode: ino, size, madeAtMs: birthtimeMs }
+  } catch (error) {
+    if (missing(error)) return undefined
+    throw error
+  }
+}
+
+/** When the file was rotated away, by its name; undefined = it was not. */
+export function rotatedAtMs({ path }: Pick<LogFile, 'path'>): number | undefined {
+  const [, seconds = '', nano = ''] = /^@([0-9a-f]{16})([0-9a-f]{8})\.[su]$/.exec(basename(path)) ?? []
+  if (seconds === '') return undefined
+  // runit counts from 2^62 + 10.
+  return Number(BigInt(`0x${seconds}`) - (1n << 62n) - 10n) * 1000 + Math.floor(Number(`0x${nano}`) / 1_000_000)
+}
+
+/** By its first bytes: svlogd gives a compressed file no other name. */
+export function isCompressed({ path }: Pick<LogFile, 'path'>): boolean {
+  const fd = openSync(path, 'r')
+  try {
+    const magic = Buffer.alloc(2)
+    return readSync(fd, magic, 0, 2, 0) === 2 && magic[0] === 0x1f && magic[1] === 0x8b
   } finally { closeSync(fd) }
 }

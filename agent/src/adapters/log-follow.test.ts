@@ -6,8 +6,9 @@ import { appendFileSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync,
 import { join } from 'node:path'
 import t from 'tap'
 import { Tail } from 'tail'
-import { chainFrom, type LogPosition, readToEnd } from './log-files.ts'
+import { type LogPosition, placeOf } from './log-place.ts'
 import { followLog } from './log-follow.ts'
+import { readToEnd } from './log-reader.ts'
 
 const writerProgram = `
 const fs = require('node:fs')
@@ -124,11 +125,11 @@ void t.test('what is lost for good is said: truncation, and a file that is gone'
 
   const gone: string[] = []
   const after: string[] = []
-  t.match(chainFrom(current, { inode: 1, offset: 5 }), { lost: true })
-  readToEnd(current, { inode: 1, offset: 5 }, { line: (text) => after.push(text), gap: (text) => gone.push(text) })
+  t.match(placeOf(current, { inode: 1, offset: 5 }), { lost: true })
+  await readToEnd(current, { inode: 1, offset: 5 }, { line: (text) => after.push(text), gap: (text) => gone.push(text) })
   t.match(gone, [/gone/])
   t.same(numbers(after), [2])
-  readToEnd(current, { inode: statSync(current).ino, offset: 999_999 }, { line: () => undefined, gap: (text) => gone.push(text) })
+  await readToEnd(current, { inode: statSync(current).ino, offset: 999_999 }, { line: () => undefined, gap: (text) => gone.push(text) })
   t.match(gone[1], /truncated/)
 })
 
@@ -150,22 +151,21 @@ void t.test('a file that is compressed while it is held open is finished first, 
   t.same([numbers(lines), gaps], [[0, 1, 2], []])
 })
 
-void t.test('reading to the end keeps an unfinished line for the next time', (t) => {
+void t.test('reading to the end keeps an unfinished line for the next time', async (t) => {
   const folder = fresh(t)
   const current = join(folder, 'current')
   const lines: string[] = []
   const sink = { line: (text: string): void => { lines.push(text) }, gap: (text: string): void => { t.fail(text) } }
-  t.equal(readToEnd(current, undefined, sink), undefined, 'no log yet')
+  t.equal(await readToEnd(current, undefined, sink), undefined, 'no log yet')
   writeFileSync(current, 'one\ntw')
-  let at = readToEnd(current, undefined, sink)
+  let at = (await readToEnd(current, undefined, sink))?.position
   t.same(lines, ['one'])
   appendFileSync(current, 'o\n')
   renameSync(current, join(folder, '@400000006500000000000000.s'))
   writeFileSync(current, 'three\n')
-  at = readToEnd(current, at, sink)
+  at = (await readToEnd(current, at, sink))?.position
   t.same(lines, ['one', 'two', 'three'])
-  t.same(at, { inode: statSync(current).ino, offset: 6 })
-  t.end()
+  t.match(at, { inode: statSync(current).ino, offset: 6 })
 })
 
 void t.test('bare tail on the same writer loses lines: why this wrapper exists', async (t) => {

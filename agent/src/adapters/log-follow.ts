@@ -4,7 +4,10 @@
 import { closeSync, fstatSync, openSync, readlinkSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { Tail } from 'tail'
-import { chainFrom, type LogFile, logChain, type LogPosition, type LogSink } from './log-files.ts'
+import { LineSplitter } from './line-splitter.ts'
+import { type LogSink } from './log-file-lines.ts'
+import { isCompressed, type LogFile, logChain } from './log-files.ts'
+import { type LogPosition, placeOf } from './log-place.ts'
 
 const pollMs = 200
 /** Blocks are small, so that a paused reader holds little. */
@@ -17,7 +20,6 @@ interface TailInside {
   filename: string
   queue: { start: number, end: number }[]
   currentCursorPos: number
-  buffer: string
   internalDispatcher: { emit: (event: string) => boolean }
   readBlock: () => void
   latestPosition: () => number
@@ -37,7 +39,6 @@ class DescriptorTail extends Tail {
     if (end < inside.currentCursorPos) {
       this.onTruncated(inside.currentCursorPos, end)
       inside.queue.length = 0
-      inside.buffer = ''
       inside.currentCursorPos = 0
     }
     const idle = inside.queue.length === 0
@@ -78,37 +79,47 @@ export interface LogFollower {
  */
 export function followLog(current: string, from: LogPosition | undefined, sink: LogSink): LogFollower {
   let position = from
-  let open: { readonly tail: DescriptorTail, readonly fd: number, readonly inode: number } | undefined
+  let open: { readonly tail: DescriptorTail, readonly fd: number, readonly inode: number, readonly finish: () => void } | undefined
   let paused = false
   let closed = false
 
-  const openFile = (path: string, inode: number, offset: number): boolean => {
+  const openFile = (path: string, inode: number, from: Omit<LogPosition, 'inode'>): boolean => {
     let fd: number
     try { fd = openSync(path, 'r') } catch { return false }
     const stat = fstatSync(fd)
     if (stat.ino !== inode) { closeSync(fd); return false }
-    let start = offset
-    if (stat.size < offset) {
-      sink.gap(`the file was truncated from ${offset} to ${stat.size} bytes`, { inode, offset: 0 })
-      start = 0
+    let start = from
+    if (stat.size < from.offset) {
+      sink.gap(`the file was truncated from ${from.offset} to ${stat.size} bytes`, { inode, offset: 0 })
+      start = { offset: 0 }
     }
-    position = { inode, offset: start }
-    // latin1: one character is one byte, so offsets are exact and no character is torn between two reads.
-    const tail = new DescriptorTail(`/proc/self/fd/${fd}`, { encoding: 'latin1', separator: '\n', fromBeginning: false, follow: true })
-    ;(tail as unknown as TailInside).currentCursorPos = start
+    const begin = (at: Omit<LogPosition, 'inode'>): LineSplitter => {
+      position = { inode, ...at }
+      const made = new LineSplitter(at, (text, offset) => {
+        if (closed) return
+        position = { inode, ...made.position }
+        sink.line(text, { inode, offset })
+      })
+      return made
+    }
+    let splitter = begin(start)
+    // Whole blocks, split here: tail would join a line without end to one text, again and again. latin1: one character is
+    // one byte, so that offsets are exact and no character is torn between two reads.
+    const tail = new DescriptorTail(`/proc/self/fd/${fd}`, { encoding: 'latin1', separator: null as unknown as string, fromBeginning: false, follow: true })
+    // Without a line's end to look for, tail goes back from the end; here it begins where it is told.
+    ;(tail as unknown as TailInside).currentCursorPos = start.offset
     tail.paused = paused
     tail.onTruncated = (before, size) => {
-      position = { inode, offset: 0 }
-      sink.gap(`the file was truncated from ${before} to ${size} bytes`, position)
+      splitter = begin({ offset: 0 })
+      sink.gap(`the file was truncated from ${before} to ${size} bytes`, { inode, offset: 0 })
     }
-    tail.on('line', (text: string) => {
+    tail.on('line', (block: string) => {
       if (closed || open?.tail !== tail) return
-      const at = position as LogPosition
-      position = { inode, offset: at.offset + text.length + 1 }
-      sink.line(Buffer.from(text, 'latin1').toString('utf8').replace(/\r$/, ''), at)
+      splitter.push(Buffer.from(block, 'latin1'))
+      if (!closed) position = { inode, ...splitter.position }
     })
     tail.on('error', (error: unknown) => { if (!closed) sink.gap(`reading failed: ${String(error)}`, position ?? { inode, offset: 0 }) })
-    open = { tail, fd, inode }
+    open = { tail, fd, inode, finish: () => { splitter.finish() } }
     tail.change()
     return true
   }
@@ -119,17 +130,29 @@ export function followLog(current: string, from: LogPosition | undefined, sink: 
 
   /** The file of the position; at the very first the one that is `current`. */
   const openFirst = (): void => {
-    const { files, lost } = chainFrom(current, position)
-    const file = files[0]
+    const { files, lost } = placeOf(current, position)
+    // A compressed one was read to its end before; what comes next in it is in the file after it.
+    const file = files.find((each) => !isCompressed(each))
     if (file === undefined) return
     if (lost) {
       sink.gap('the file of the last position is gone (rotated away or compressed)', { inode: file.inode, offset: 0 })
       position = undefined
     }
-    openFile(file.path, file.inode, position?.inode === file.inode ? position.offset : 0)
+    openFile(file.path, file.inode, position?.inode === file.inode ? position : { offset: 0 })
   }
 
+  /** The same trouble is told once. */
+  let trouble = ''
   const step = (): void => {
+    try {
+      advance()
+      trouble = ''
+    } catch (error) {
+      if (!closed && String(error) !== trouble) sink.gap(`the log cannot be read: ${String(error)}`, position ?? { inode: 0, offset: 0 })
+      trouble = String(error)
+    }
+  }
+  const advance = (): void => {
     if (closed) return
     if (open === undefined) { openFirst(); return }
     open.tail.change()
@@ -139,10 +162,9 @@ export function followLog(current: string, from: LogPosition | undefined, sink: 
     if (now === undefined || now === inode || !tail.drained || tail.cursor < fstatSync(fd).size) return
     const next = successor(current, fd, inode)
     if (next === undefined) return
-    const half = (tail as unknown as TailInside).buffer
-    if (half !== '') sink.line(Buffer.from(half, 'latin1').toString('utf8'), position ?? { inode, offset: 0 })
-    if (next.lost) sink.gap('the file was removed while it was read; files after it may be missing', { inode: next.file.inode, offset: 0 })
-    if (openFile(next.file.path, next.file.inode, 0)) release(tail, fd)
+    open.finish()
+    if (next.lost) sink.gap('a file was removed or compressed before it was read; lines after it are missing', { inode: next.file.inode, offset: 0 })
+    if (openFile(next.file.path, next.file.inode, { offset: 0 })) release(tail, fd)
   }
   const timer = setInterval(step, pollMs)
   step()
@@ -169,11 +191,15 @@ function inodeOf(path: string): number | undefined {
 function successor(current: string, fd: number, inode: number): { readonly file: LogFile, readonly lost: boolean } | undefined {
   const chain = logChain(current)
   const at = chain.findIndex((file) => file.inode === inode)
-  const after = at >= 0 ? chain[at + 1] : undefined
-  if (at >= 0) return after === undefined ? undefined : { file: after, lost: false }
+  if (at >= 0) return readable(chain.slice(at + 1), false)
   const name = basename(readlinkSync(`/proc/self/fd/${fd}`).replace(/ \(deleted\)$/, ''))
-  const last = chain.at(-1)
-  if (!name.startsWith('@')) return last === undefined ? undefined : { file: last, lost: true }
-  const later = chain.find((file) => basename(file.path) === basename(current) || basename(file.path).slice(0, 25) > name.slice(0, 25))
-  return later === undefined ? undefined : { file: later, lost: false }
+  if (!name.startsWith('@')) return readable(chain.slice(-1), true)
+  return readable(chain.filter((file) => basename(file.path) === basename(current) || basename(file.path).slice(0, 25) > name.slice(0, 25)), false)
+}
+
+/** The first that can be followed; a compressed one before it was rotated away while the reader was held up. */
+function readable(files: readonly LogFile[], lost: boolean): { readonly file: LogFile, readonly lost: boolean } | undefined {
+  const at = files.findIndex((file) => !isCompressed(file))
+  const file = files[at]
+  return file === undefined ? undefined : { file, lost: lost || at > 0 }
 }

@@ -13,6 +13,8 @@ export interface HealthWatch {
   readonly uptimeS: number
   /** Last look in this boot that did not find it healthy; 0 = none. */
   readonly lastBadMs: number
+  /** When each process of it was seen first, the newest few. */
+  readonly startsMs: readonly number[]
 }
 
 /** All instants on one clock that never jumps: ms of the host's uptime. */
@@ -27,7 +29,9 @@ export interface Observation {
   readonly startedMs: number
 }
 
-export const nothingSeen: HealthWatch = { servingSinceMs: 0, healthySinceMs: 0, wasHealthy: false, pid: 0, uptimeS: 0, lastBadMs: 0 }
+export const nothingSeen: HealthWatch = { servingSinceMs: 0, healthySinceMs: 0, wasHealthy: false, pid: 0, uptimeS: 0, lastBadMs: 0, startsMs: [] }
+
+const keptStarts = 10
 
 export function watchHealth(before: HealthWatch, seen: Observation): HealthWatch {
   const restarted = before.pid !== 0 && seen.pid !== 0 && (seen.pid !== before.pid || seen.uptimeS < before.uptimeS)
@@ -40,7 +44,8 @@ export function watchHealth(before: HealthWatch, seen: Observation): HealthWatch
     wasHealthy: before.wasHealthy || healthy,
     pid: seen.pid === 0 ? before.pid : seen.pid,
     uptimeS: seen.pid === 0 ? before.uptimeS : seen.uptimeS,
-    lastBadMs: healthy ? before.lastBadMs : seen.atMs
+    lastBadMs: healthy ? before.lastBadMs : seen.atMs,
+    startsMs: restarted || (before.pid === 0 && seen.pid !== 0) ? [...before.startsMs, seen.atMs].slice(-keptStarts) : before.startsMs
   }
 }
 

@@ -1,13 +1,12 @@
-// Is Gitaly well? Status text, log lines, vetoes and the verdict made of them. What is not known is never healthy.
+// Is Gitaly well? Status text, log lines and the verdict made of them. What is not known is never healthy.
 import * as fc from 'fast-check'
 import t from 'tap'
 import { type HealthFacts, judge } from './health-verdict.ts'
 import { nothingSeen, watchHealth } from './health-watch.ts'
 import { classifyLine, type LogLineClass } from './log-line.ts'
+import { nothingExcused } from './log-finding.ts'
 import { emptyTestimony, testify, testifyGap } from './log-verdict.ts'
-import { bootProblems, newestKernel } from './kernel.ts'
 import { gitlabCtlService, parseGitlabCtl, parseSystemctlShow } from './service-status.ts'
-import { type HostFacts, timeVetoes, vetoes } from './veto.ts'
 
 void t.test('the supervisor\'s text is parsed, its exit code is not asked', (t) => {
   const cases: readonly (readonly [string, object])[] = [
@@ -24,7 +23,7 @@ void t.test('the supervisor\'s text is parsed, its exit code is not asked', (t) 
     ['warning: gitaly: unable to open supervise/ok: file does not exist', { state: 'unsupervised' }],
     ['fail: gitaly: unable to change to service directory: file does not exist', { state: 'unsupervised' }],
     ['run: gitaly: something new', { state: 'unknown' }],
-    ['', { state: 'unknown', text: /not enabled/ }],
+    ['', { state: 'unsupervised', normallyDown: true, text: /not enabled/ }],
     ['run: gitaly-backup: (pid 5) 9s', { state: 'unknown' }]
   ]
   for (const [line, expected] of cases) t.match(gitlabCtlService(line, 'gitaly'), expected, line)
@@ -74,9 +73,9 @@ const entry = (seconds: number, level: string, msg: string): string => JSON.stri
 void t.test('behind the mark every start-up error counts; without one only the last start of this boot', (t) => {
   const crashed = [entry(0, 'info', 'Starting Gitaly'), 'unclean Gitaly shutdown: init bootstrap: x', entry(5, 'info', 'Starting Gitaly'), entry(6, 'info', 'Started Gitaly')]
   t.equal(crashed.reduce((so, line) => testify(so, line), emptyTestimony).errors.length, 1)
-  t.equal(crashed.reduce((so, line) => testify(so, line, { bootedAtMs: 0 }), emptyTestimony).errors.length, 0)
+  t.equal(crashed.reduce((so, line) => testify(so, line, { sinceMs: 0 }), emptyTestimony).errors.length, 0)
   const earlier = ['load config: x', entry(0, 'info', 'work'), entry(100, 'warn', 'new boot')]
-  t.equal(earlier.reduce((so, line) => testify(so, line, { bootedAtMs: Date.parse(at(50)) }), emptyTestimony).errors.length, 0, 'an error of an earlier boot is none of this one')
+  t.equal(earlier.reduce((so, line) => testify(so, line, { sinceMs: Date.parse(at(50)) }), emptyTestimony).errors.length, 0, 'an error of an earlier boot is none of this one')
   const later = [entry(0, 'info', 'Started Gitaly'), entry(3000, 'error', 'housekeeping failed')]
   t.match(later.reduce((so, line) => testify(so, line), emptyTestimony), { errors: [], laterErrors: 1 }, 'an hour later it is work, not the start')
   t.end()
@@ -85,7 +84,7 @@ void t.test('behind the mark every start-up error counts; without one only the l
 const known = <T>(value: T): { value: T } => ({ value })
 const running = { name: 'gitaly', state: 'run', pid: 7, uptimeS: 3, normallyDown: false, text: 'run: gitaly: (pid 7) 3s' } as const
 const well: HealthFacts = {
-  bootId: 'b2', uptimeMs: 20_000, startDeadlineMs: 300_000, wasHealthy: false, kernel: known('6.1'), service: known(running), grpc: known('SERVING'),
+  atMs: 0, bootId: 'b2', uptimeMs: 20_000, startDeadlineMs: 300_000, wasHealthy: false, startsMs: [], compared: nothingExcused, kernel: known('6.1'), service: known(running), grpc: known('SERVING'),
   storages: known([{ name: 's', readable: true, writeable: true, filesystemId: 'fs' }, { name: 'other', readable: false, writeable: false, filesystemId: 'x' }]),
   wanted: ['s'], log: known(emptyTestimony),
   expectation: { orderId: 'o', bootsSince: 1, failed: false, expectedKernel: '6.1', filesystemIds: { s: 'fs' } }
@@ -150,38 +149,5 @@ void t.test('the first healthy look proves health since Gitaly\'s own start mark
   const well = watchHealth(nothingSeen, seen)
   const relapsed = watchHealth(well, { ...seen, atMs: 11_000, status: 'unhealthy', serving: false })
   t.equal(watchHealth(relapsed, { ...seen, atMs: 12_000, uptimeS: 5 }).healthySinceMs, 12_000, 'after a relapse only looks count')
-  t.end()
-})
-
-const host: HostFacts = { disabled: known(undefined), audit: known(''), space: known([{ path: '/', free: 10, needed: 5 }]), bootProblems: known([]), downFile: known(undefined), shutdown: known(undefined), service: known(running) }
-
-void t.test('a veto names every reason, and what cannot be read is a reason', (t) => {
-  t.same(vetoes('reboot', host), [])
-  t.same(vetoes('reboot', {
-    disabled: known('chef runs'), audit: known('foo is half-configured'), space: known([{ path: '/boot', free: 1, needed: 5 }]), bootProblems: known(['/boot/initrd.img-6 is missing']),
-    downFile: known('/opt/gitlab/sv/gitaly/down'), shutdown: known('poweroff at 1'), service: known({ ...running, state: 'down' })
-  }).map(({ code }) => code), ['HOST_DISABLED', 'DPKG_BROKEN', 'DISK_FULL', 'KERNEL_MISSING', 'SERVICE_MARKED_DOWN', 'SHUTDOWN_SCHEDULED', 'SERVICE_NOT_RUNNING'])
-  const blind = { unknown: 'no answer' }
-  t.equal(vetoes('reboot', { disabled: blind, audit: blind, space: blind, bootProblems: blind, downFile: blind, shutdown: blind, service: blind }).length, 7)
-  t.same(vetoes('stage', { ...host, service: known({ ...running, state: 'down' }) }), [], 'downloading needs no running Gitaly')
-  t.end()
-})
-
-void t.test('never late, and not by a clock that is off', (t) => {
-  const grant = { notBeforeMs: 1000, notAfterMs: 2000 }
-  t.same(timeVetoes(grant, 1000, 100), [])
-  t.same(timeVetoes(grant, 950, 100), [], 'within the offset allowed')
-  t.match(timeVetoes(grant, 899, 100), [{ code: 'CLOCK_OFF' }])
-  t.match(timeVetoes(grant, 2000, 100), [{ code: 'EXPIRED' }])
-  t.end()
-})
-
-void t.test('the kernel to boot and its initrd must be there, if the host has kernels at all', (t) => {
-  const files = (...names: string[]): { name: string, size: number }[] => names.map((name) => ({ name, size: 1 }))
-  t.equal(newestKernel(files('vmlinuz-6.1.0-9-amd64', 'vmlinuz-6.1.0-27-amd64', 'vmlinuz-6.1.0-28-amd64.old', 'config-7')), '6.1.0-27-amd64')
-  t.same(bootProblems([]), [])
-  t.same(bootProblems(files('vmlinuz-6.1.0-27-amd64', 'initrd.img-6.1.0-27-amd64')), [])
-  t.match(bootProblems([...files('vmlinuz-6.1'), { name: 'initrd.img-6.1', size: 0 }]), [/initrd.img-6.1 is empty/])
-  t.match(bootProblems(files('vmlinuz-6.1', 'initrd.img-6.0')), [/initrd.img-6.1 is missing/])
   t.end()
 })

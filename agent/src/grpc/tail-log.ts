@@ -1,7 +1,10 @@
-// TailLog: Gitaly's log, each line classified; loses and repeats nothing over rotation, a slow reader is waited for.
+// TailLog: Gitaly's log, each line classified; loses and repeats nothing over rotation, also of compressed files. A slow
+// reader is waited for, and a line without end is told by its head, so that neither fills the memory.
 import type { AgentServiceHandlers } from '@pitstop/proto'
+import { Fault } from '@pitstop/shared/fault'
 import { followLog } from '../adapters/log-follow.ts'
-import { logChain, type LogPosition, readToEnd } from '../adapters/log-files.ts'
+import { type LogPosition, newestPosition, positionAt } from '../adapters/log-place.ts'
+import { readToEnd } from '../adapters/log-reader.ts'
 import { classifyLine, type LogLineClass } from '../domain/log-line.ts'
 import type { OrderDesk } from '../orders/order-desk.ts'
 
@@ -17,6 +20,12 @@ const classes = {
 } as const satisfies Record<LogLineClass, string>
 
 type TailLogCall = Parameters<AgentServiceHandlers['TailLog']>[0]
+
+interface Start {
+  /** undefined = there is no log yet. */
+  readonly position: LogPosition | undefined
+  readonly takenAtMs?: number
+}
 
 export const tailLogHandler = (desk: OrderDesk) => async (call: TailLogCall, signal: AbortSignal): Promise<void> => {
   const { request } = call
@@ -34,18 +43,19 @@ export const tailLogHandler = (desk: OrderDesk) => async (call: TailLogCall, sig
     line: (text: string, at: LogPosition): void => { const { class: kind, timeMs } = classifyLine(text); send(text, at, kind, timeMs) },
     gap: (text: string, at: LogPosition): void => send(text, at, 'gap', 0)
   }
-  const from = request.from === 'since_ms' ? oldestSince(path, sinceMs) : bootMark(desk) ?? beginning(path)
-  if (!request.follow) {
-    // In pieces, so that neither a slow reader nor a big file fills the memory.
-    for (let at = from; !signal.aborted;) {
-      const next = readToEnd(path, at, sink, 256 * 1024)
-      if (next === undefined || (next.inode === at?.inode && next.offset === at.offset)) return
-      at = next
-      if (!roomy) await drained(call, signal)
-    }
-    return
+  const goOn = async (): Promise<boolean> => {
+    if (!roomy) await drained(call, signal)
+    return !signal.aborted
   }
-  const follower = followLog(path, from, {
+  const { position, takenAtMs } = readable(path, () => request.from === 'since_ms' ? { position: positionAt(path, sinceMs) } : bootMark(desk) ?? { position: newestPosition(path) })
+  if (position === undefined) {
+    if (!request.follow) throw new Fault('NOT_FOUND', `${path} does not exist`, { hint: 'check gitaly.log in /etc/pitstop/agent.yml, and whether Gitaly has ever started' })
+    sink.gap(`${path} does not exist; waiting for it`, { inode: 0, offset: 0 })
+  }
+  // What is there is read over all rotated files; only then is the newest one followed.
+  const read = position === undefined ? undefined : await readToEnd(path, position, sink, { goOn, ...takenAtMs === undefined ? {} : { takenAtMs } })
+  if (!request.follow || signal.aborted) return
+  const follower = followLog(path, read?.position, {
     gap: sink.gap,
     line: (text, at) => {
       sink.line(text, at)
@@ -57,31 +67,22 @@ export const tailLogHandler = (desk: OrderDesk) => async (call: TailLogCall, sig
   follower.close()
 }
 
-/** Where the latest reboot order marked the log; undefined = no order, or there was no log to mark. */
-function bootMark(desk: OrderDesk): LogPosition | undefined {
-  const marks = desk.store.readAll().flatMap(({ mark }) => mark !== undefined && mark.stoppedAtMs > 0 ? [mark] : [])
-  return marks.sort((a, b) => a.stoppedAtMs - b.stoppedAtMs).at(-1)?.log
-}
-
-function beginning(path: string): LogPosition | undefined {
-  const file = logChain(path).at(-1)
-  return file === undefined ? undefined : { inode: file.inode, offset: 0 }
-}
-
-/** Far enough back: the newest rotated file that begins before the instant is the first whose lines may be meant. */
-function oldestSince(path: string, sinceMs: number): LogPosition | undefined {
-  const chain = logChain(path)
-  let first = chain.at(-1)
-  for (const file of chain.toReversed()) {
-    first = file
-    let begins = 0
-    readToEnd(file.path, { inode: file.inode, offset: 0 }, { line: (text) => { begins ||= classifyLine(text).timeMs }, gap: () => undefined }, 4096)
-    if (begins !== 0 && begins < sinceMs) break
+/** @throws Fault COMMAND_FAILED naming the log: a folder that cannot be read is not an empty one. */
+function readable<T>(path: string, read: () => T): T {
+  try { return read() } catch (error) {
+    throw new Fault('COMMAND_FAILED', `the log ${path} cannot be read`, { cause: error, hint: `on the host: ls -ld ${path}` })
   }
-  return first === undefined ? undefined : { inode: first.inode, offset: 0 }
+}
+
+/** Where the latest reboot order marked the log; undefined = no order, or there was no log to mark. */
+function bootMark(desk: OrderDesk): Start | undefined {
+  const marks = desk.store.readAll().flatMap(({ mark }) => mark !== undefined && mark.stoppedAtMs > 0 ? [mark] : [])
+  const latest = marks.sort((a, b) => a.stoppedAtMs - b.stoppedAtMs).at(-1)
+  return latest?.log === undefined ? undefined : { position: latest.log, takenAtMs: latest.stoppedAtMs }
 }
 
 const drained = (call: Pick<TailLogCall, 'once'>, signal: AbortSignal): Promise<void> => new Promise((resolve) => {
+  if (signal.aborted) { resolve(); return }
   call.once('drain', resolve)
   signal.addEventListener('abort', () => resolve(), { once: true })
 })

@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pino from 'pino'
 import t from 'tap'
+import { jsonLog } from '../adapters/json-log.ts'
 import { OrderStore } from '../adapters/order-store.ts'
 import { fakeHost } from '../fixtures/fake-host.ts'
 import { buildHost } from '../host.ts'
@@ -18,7 +18,7 @@ void t.test('a clock step neither ends the soak nor dates Gitaly\'s start marker
   const host = buildHost(fake.settings().host, clock)
   const store = new OrderStore(state)
   store.prepare()
-  const watcher = new HealthWatcher(host, store, clock, pino({ level: 'silent' }))
+  const watcher = new HealthWatcher(host, store, clock, jsonLog(() => undefined))
   t.teardown(async () => {
     watcher.close()
     host.gitaly.close()

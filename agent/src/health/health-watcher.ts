@@ -2,16 +2,15 @@
 // been well. After a boot it looks often until the boot is acknowledged; afterwards Gitaly's own push is enough, and
 // each Health call looks afresh. Holds no opinion: domain/health-verdict judges, domain/health-watch counts.
 import type { OrderStore } from '../adapters/order-store.ts'
-import { knownNow } from '../adapters/host-checks.ts'
-import { type Expectation, judge, type Judgement } from '../domain/health-verdict.ts'
-import { type HealthWatch, nothingSeen, watchHealth } from '../domain/health-watch.ts'
-import { startPhaseMs } from '../domain/log-verdict.ts'
-import type { OrderFiles } from '../domain/order-record.ts'
-import { isKnown } from '../domain/veto.ts'
+import { LogHistoryFile } from '../adapters/log-history-file.ts'
+import type { Judgement } from '../domain/health-verdict.ts'
+import type { LogTestimony } from '../domain/log-verdict.ts'
+import { isKnown, type Known } from '../domain/veto.ts'
+import { AfterReady } from '../hooks/after-ready.ts'
 import type { Host } from '../host.ts'
 import type { Clock, Logger } from '../ports.ts'
 import { healthProbe, type Look } from './health-probe.ts'
-import { LogScan } from './log-scan.ts'
+import { Subject, type SubjectParts } from './subject.ts'
 
 export interface Verdict extends Judgement {
   readonly bootId: string
@@ -25,22 +24,13 @@ export interface Verdict extends Judgement {
   readonly stopBegunAtMs: number
 }
 
-interface Subject {
-  /** Empty = the boot as such, without an order. */
-  readonly orderId: string
-  /** A person asked to be judged again: only the last start counts, however the boots before went. */
-  readonly sinceLastStart: boolean
-  readonly marked: boolean
-  storages: readonly string[]
-  watch: HealthWatch
-  readonly scan: LogScan
-}
-
 /** Looking costs the host something: never more than a quarter of the time. */
 const restPerLook = 3
 const waitingPaceMs = 1000
 /** The wall clock may drift this far from the uptime before it counts as stepped. */
 const steadyMs = 1000
+/** Looks made because Gitaly went away during the one before: then the last one stands. */
+const mostLooks = 3
 
 export class HealthWatcher {
   readonly #host: Host
@@ -48,6 +38,8 @@ export class HealthWatcher {
   readonly #clock: Clock
   readonly #log: Logger
   readonly #probe: () => Promise<Look>
+  readonly #parts: SubjectParts
+  readonly #afterReady: AfterReady
   readonly #subjects = new Map<string, Subject>()
   #servingSinceMs = 0
   /** Wall clock minus uptime when the agent came up. */
@@ -57,6 +49,8 @@ export class HealthWatcher {
   #stopped = false
   /** Gitaly said something new since the last look began: look again at once. */
   #pushed = false
+  /** How often Gitaly went away. */
+  #relapses = 0
 
   constructor(host: Host, store: OrderStore, clock: Clock, log: Logger) {
     this.#host = host
@@ -64,6 +58,9 @@ export class HealthWatcher {
     this.#clock = clock
     this.#log = log
     this.#probe = healthProbe(host, clock)
+    const changed = (): void => { this.#pushed = true; this.#wake() }
+    this.#parts = { host, store, clock, history: new LogHistoryFile(store.directory, log), changed }
+    this.#afterReady = new AfterReady(host, store, clock, log, changed)
     this.#bootedAtMs = clock.now() - host.files.uptimeMs()
   }
 
@@ -71,7 +68,7 @@ export class HealthWatcher {
     let last: string | undefined
     this.#close = this.#host.gitaly.watch((status) => {
       if (status === 'SERVING') this.#servingSinceMs ||= this.#clock.now()
-      else this.#relapse()
+      else this.#relapse(last === 'SERVING')
       if (status !== last) {
         this.#log.info({ status: status ?? 'gone' }, 'Gitaly says')
         this.#pushed = true
@@ -110,40 +107,28 @@ export class HealthWatcher {
   /** A fresh look. @param orderId empty = judge the boot without a mark. */
   async verdict(orderId: string, storages: readonly string[], sinceLastStart = false): Promise<Verdict> {
     const subject = this.#subject(orderId, storages, sinceLastStart)
-    const look = await this.#probe()
-    for (const other of this.#subjects.values()) if (other !== subject) this.#judge(other, look)
-    return this.#judge(subject, look)
+    const others = [...this.#subjects.values()].filter((other) => other !== subject)
+    for (let looks = 1; ; looks++) {
+      const relapses = this.#relapses
+      const look = await this.#probe()
+      const logs = await Promise.all([...others, subject].map((each) => each.log(look)))
+      // Gitaly went away while the log was read: what was seen before that is no news any more.
+      if (relapses !== this.#relapses && looks < mostLooks) continue
+      for (const [index, other] of others.entries()) this.#judge(other, look, logs[index] as Known<LogTestimony>)
+      return this.#judge(subject, look, logs.at(-1) as Known<LogTestimony>)
+    }
   }
 
-  #judge(subject: Subject, look: Look): Verdict {
-    const { watch } = subject
-    const startDeadlineMs = this.#host.settings.gitaly.startDeadlineMs
+  #judge(subject: Subject, look: Look, log: Known<LogTestimony>): Verdict {
     const files = subject.orderId === '' ? undefined : this.#store.read(subject.orderId)
-    const expectation = files === undefined ? undefined : expectationOf(files, subject)
-    const over = look.uptimeMs > startDeadlineMs + startPhaseMs
-    // Only behind a mark does the start end for good; "since the last start" goes on with each start.
-    const testimony = over && subject.marked ? subject.scan.testimony : undefined
-    const log = testimony === undefined ? knownNow(() => subject.scan.look()) : { value: testimony }
-    const judgement = judge({
-      bootId: look.bootId,
-      uptimeMs: look.uptimeMs,
-      startDeadlineMs,
-      wasHealthy: watch.wasHealthy,
-      kernel: look.kernel,
-      service: look.service,
-      grpc: look.grpc,
-      storages: isKnown(look.info) ? { value: look.info.value.storages } : look.info,
-      wanted: subject.storages,
-      log,
-      ...expectation === undefined ? {} : { expectation }
-    })
+    const judgement = this.#afterReady.judge(subject.judge(look, log, files), files, look.bootId)
     const serving = isKnown(look.grpc) && look.grpc.value === 'SERVING'
     const running = isKnown(look.service) ? look.service.value : undefined
     // Counted on the host's uptime, which no clock step moves. A clock that was stepped since the agent came up cannot date
     // Gitaly's marker either; then only looks count.
     const markerMs = isKnown(log) ? log.value.lastMarkerMs : 0
     const steady = Math.abs(look.atMs - look.uptimeMs - this.#bootedAtMs) < steadyMs
-    subject.watch = watchHealth(watch, {
+    subject.observe({
       atMs: look.uptimeMs,
       status: judgement.status,
       serving,
@@ -173,27 +158,15 @@ export class HealthWatcher {
       if (storages.length > 0) known.storages = storages
       return known
     }
-    const files = orderId === '' ? undefined : this.#store.read(orderId)
-    const stopped = files?.mark !== undefined && files.mark.stoppedAtMs > 0
-    const bootedAtMs = this.#clock.now() - this.#host.files.uptimeMs()
-    const subject: Subject = {
-      orderId,
-      sinceLastStart,
-      marked: stopped && !sinceLastStart,
-      storages: storages.length > 0 ? storages : files?.accepted?.reboot?.storages ?? [],
-      watch: nothingSeen,
-      scan: stopped ? new LogScan(this.#host.files.logPath, files.mark?.log, sinceLastStart ? { bootedAtMs } : undefined) : new LogScan(this.#host.files.logPath, undefined, { bootedAtMs })
-    }
-    // Kept only when the order has its mark: before that there is nothing lasting to remember.
-    if (orderId === '' || stopped) this.#subjects.set(key, subject)
+    const subject = new Subject(this.#parts, orderId, storages, sinceLastStart)
+    if (subject.lasts) this.#subjects.set(key, subject)
     return subject
   }
 
   /** Gitaly's stream broke or said something else than SERVING: whatever was healthy until now is not any more. */
-  #relapse(): void {
-    for (const subject of this.#subjects.values()) {
-      subject.watch = watchHealth(subject.watch, { atMs: this.#host.files.uptimeMs(), status: 'unknown', serving: false, pid: 0, uptimeS: 0, startedMs: 0 })
-    }
+  #relapse(wasServing: boolean): void {
+    if (wasServing) this.#relapses++
+    for (const subject of this.#subjects.values()) subject.relapse(this.#host.files.uptimeMs())
   }
 
   #rest(ms: number): Promise<void> {
@@ -202,16 +175,5 @@ export class HealthWatcher {
       const timer = setTimeout(resolve, ms)
       this.#wake = () => { clearTimeout(timer); resolve() }
     })
-  }
-
-}
-
-function expectationOf(files: OrderFiles, { orderId, sinceLastStart }: Subject): Expectation {
-  return {
-    orderId,
-    bootsSince: sinceLastStart ? Math.min(1, files.boots.length) : files.boots.length,
-    failed: files.outcome?.status === 'failed' && !sinceLastStart,
-    expectedKernel: files.accepted?.reboot?.expectedKernel ?? '',
-    filesystemIds: files.accepted?.reboot?.filesystemIds ?? {}
   }
 }

@@ -12,8 +12,11 @@ import { readSettings } from '../host/host-layout.ts'
 import { authenticate, type Refusal } from './authentication.ts'
 import { createGitalyLog } from './gitaly-log.ts'
 import { ensureMetadata, filesystemId, isReadable, isWriteable } from './storage.ts'
+import { witness } from './witness.ts'
 
 const root = process.argv[2] ?? ''
+witness('gitaly-start')
+process.on('exit', () => { witness('gitaly-down') })
 const { gitaly } = readSettings(root)
 const isOld = Number(gitaly.release.split('.')[0]) < 17
 const log = createGitalyLog(gitaly.logLevel)
@@ -115,7 +118,8 @@ server.addService(HealthService.service, {
     }
     if (refusal !== undefined) {
       handled()
-      call.destroy(Object.assign(new Error(refusal.details), refusal))
+      // Not destroy(): that would leave the caller without a status until its deadline.
+      call.emit('error', refusal)
       return
     }
     watchers.add(call)
@@ -150,21 +154,27 @@ const metrics = createServer((request, response) => {
     `# TYPE gitlab_build_info gauge\ngitlab_build_info{version="${gitaly.release}"} 1\n`)
 })
 
+function serverCredentials(): ServerCredentials {
+  if (gitaly.tls === undefined) return ServerCredentials.createInsecure()
+  return ServerCredentials.createSsl(null, [{ cert_chain: readFileSync(gitaly.tls.certificate), private_key: readFileSync(gitaly.tls.key) }])
+}
+
 const listenFailed = (error: Error): never => die(`unable to start the bootstrap: listen tcp ${gitaly.listen}: ${error.message.includes('EADDRINUSE') ? 'bind: address already in use' : error.message}`)
 await new Promise<void>((resolve) => {
-  server.bindAsync(gitaly.listen, ServerCredentials.createInsecure(), (error) => {
+  server.bindAsync(gitaly.listen, serverCredentials(), (error) => {
     if (error !== null) listenFailed(error)
     resolve()
   })
 })
 log.info('listening at address', { address: '/var/opt/gitlab/gitaly/gitaly.socket', schema: 'unix' })
-log.info('listening at address', { address: gitaly.listen, schema: 'tcp' })
+log.info('listening at address', { address: gitaly.listen, schema: gitaly.tls === undefined ? 'tcp' : 'tls' })
 log.info('listening at address', { address: '/var/opt/gitlab/gitaly/run/gitaly-1/sock.d/intern', schema: 'unix' })
 const [metricsHost = '', metricsPort = '0'] = gitaly.metrics.split(':')
 metrics.on('error', (error) => { log.error('Unable to serve prometheus', { error: error.message }) })
 metrics.listen(Number(metricsPort), metricsHost)
 log.info('starting prometheus listener', { address: gitaly.metrics })
 if (!isOld) log.info('Started Gitaly', { duration_ms: Math.round(performance.now()) })
+witness('gitaly-serving')
 try {
   writeSync(3, '!')
 } catch {
@@ -179,6 +189,7 @@ process.on('SIGHUP', stop)
 function stop(signal: NodeJS.Signals): void {
   if (stopping || faults.hangOnStop !== undefined) return
   stopping = true
+  witness('gitaly-stop-requested')
   const name = signal === 'SIGINT' ? 'interrupt' : signal === 'SIGHUP' ? 'hangup' : 'terminated'
   if (isOld) {
     // 16.x cuts what runs and calls even a normal stop unclean.

@@ -1,0 +1,40 @@
+// The history of start-up errors on disk: STATE/log-history.json. What cannot be read excuses nothing, and what cannot be
+// written is said: a verdict is never better for it.
+import { join } from 'node:path'
+import { type LogHistory, noHistory } from '../domain/log-history.ts'
+import type { Logger } from '../ports.ts'
+import { type StateFiles, stateFiles } from './state-file.ts'
+
+export class LogHistoryFile {
+  readonly #path: string
+  readonly #files: StateFiles
+  readonly #log: Logger
+  #history: LogHistory | undefined
+
+  constructor(stateDirectory: string, log: Logger, files: StateFiles = stateFiles()) {
+    this.#path = join(stateDirectory, 'log-history.json')
+    this.#files = files
+    this.#log = log
+  }
+
+  /** Read once: this process alone writes it. */
+  get history(): LogHistory {
+    this.#history ??= this.#read()
+    return this.#history
+  }
+
+  /** Durable when it returns, or said. */
+  change(next: LogHistory): void {
+    if (JSON.stringify(next) === JSON.stringify(this.history)) return
+    this.#history = next
+    try { this.#files.replace(this.#path, next) } catch (error) { this.#log.error({ file: this.#path, error: String(error) }, 'the history of start-up errors cannot be written') }
+  }
+
+  #read(): LogHistory {
+    try { return { ...noHistory, ...this.#files.read(this.#path) as Partial<LogHistory> | undefined } } catch (error) {
+      this.#log.error({ file: this.#path, error: String(error) }, 'the history of start-up errors cannot be read: no error is excused by it')
+      // Nor may the log before a stop excuse one: what was condemned is not known any more.
+      return { ...noHistory, overflowed: true }
+    }
+  }
+}
