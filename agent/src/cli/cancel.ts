@@ -4,11 +4,12 @@ import { userInfo } from 'node:os'
 import { reason } from '@pitstop/shared/fault'
 import { attemptOf } from '@pitstop/shared/order-id'
 import { hostFiles } from '../adapters/host-files.ts'
+import { ObligationStore } from '../adapters/obligation-store.ts'
 import { OrderStore } from '../adapters/order-store.ts'
 import type { Settings } from '../config.ts'
 import { type OrderFiles, unitName } from '../domain/order-record.ts'
 import { buildHost } from '../host.ts'
-import { systemClock } from '../main.ts'
+import { systemClock } from '../system-clock.ts'
 
 export async function cancel(settings: Settings, order: string, why: string): Promise<number> {
   if (attemptOf(order) === undefined || !order.startsWith('reboot-')) {
@@ -31,6 +32,8 @@ export async function cancel(settings: Settings, order: string, why: string): Pr
   host.gitaly.close()
   if (known?.accepted !== undefined && known.outcome === undefined) await host.units.stop(unitName(order)).catch(() => undefined)
   process.stdout.write(known?.accepted === undefined ? `${order} is not known here; it will be refused if it comes\n` : `${order} is taken back\n`)
+  const unpaid = new ObligationStore(settings.state).unpaid().filter(({ orderId }) => orderId === order)
+  if (unpaid.length > 0) process.stdout.write(`still to be put back, by the agent or with pitstop-agent pay: ${unpaid.map(({ what }) => what).join(', ')}\n`)
   return 0
 }
 

@@ -1,11 +1,10 @@
 // `serve`: one JSON log stream on stderr, the agent until SIGTERM or SIGINT.
-import { pino } from 'pino'
-import { secretNames } from '@pitstop/shared/redaction'
+import { jsonLog } from '../adapters/json-log.ts'
 import type { Settings } from '../config.ts'
 import { startAgent } from '../main.ts'
 
 export async function serve(settings: Settings): Promise<void> {
-  const log = pino({ base: null, redact: [...secretNames].map((name) => `["${name}"]`) }, pino.destination({ dest: 2, sync: true }))
+  const log = jsonLog()
   // The host's orders must not hang on one forgotten rejection; it is loud instead.
   process.on('unhandledRejection', (error) => { log.error({ error: String(error) }, 'unhandled rejection') })
   const agent = await startAgent(settings, log)

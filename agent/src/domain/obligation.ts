@@ -1,5 +1,6 @@
 // A promise of this host to put something back: written down with everything that its payment needs before the change is
 // made, so that whoever comes next (the unit's end, a restarted agent, a person) can pay it. Pure: shapes and due-ness.
+import { typed } from './typed.ts'
 
 /** What the agent may put back by itself. */
 export type ObligationKind = 'timers' | 'package-marks' | 'hook'
@@ -16,6 +17,8 @@ export interface Obligation {
   readonly what: string
   /** Commands that pay it, run one after the other; each may be run again without harm. Absolute or found in the host's path. */
   readonly pay: readonly (readonly [string, ...string[]])[]
+  /** Set for each of the commands, beside the fixed environment. */
+  readonly environment?: Readonly<Record<string, string>>
   /** How long each command may take. */
   readonly deadlineMs: number
   readonly madeAtMs: number
@@ -47,6 +50,25 @@ export function judgeObligation(obligation: Obligation, facts: ObligationFacts):
 }
 
 /** What a person types instead. */
-export const byHand = ({ pay }: Obligation): string => pay.map((argv) => argv.map(quoted).join(' ')).join(' && ')
+export const byHand = ({ pay, environment }: Obligation): string => pay.map((argv) => typed(argv, environment)).join(' && ')
 
-const quoted = (word: string): string => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll('\'', '\'\\\'\'')}'`
+/** Why the last payment did not succeed, and how many did not. */
+export interface FailedPayment {
+  readonly atMs: number
+  readonly attempts: number
+  readonly text: string
+}
+
+/**
+ * A later promise to run the same undo pays for an earlier one: paid by itself, the earlier one would put back what the
+ * later order still needs. Only for hooks: the others know what they put back to.
+ */
+export const supersededBy = (obligation: Obligation, unpaid: readonly Obligation[]): Obligation | undefined =>
+  obligation.kind !== 'hook' ? undefined
+    : unpaid.find((other) => other.kind === 'hook' && other.id !== obligation.id && sameUndo(other, obligation) && laterThan(other, obligation))
+
+const sameUndo = (a: Obligation, b: Obligation): boolean => JSON.stringify(a.pay) === JSON.stringify(b.pay)
+const laterThan = (a: Obligation, b: Obligation): boolean => a.madeAtMs > b.madeAtMs || (a.madeAtMs === b.madeAtMs && a.id > b.id)
+
+/** What was done last is put back first. */
+export const inReverse = (obligations: readonly Obligation[]): readonly Obligation[] => [...obligations].sort((a, b) => laterThan(a, b) ? -1 : 1)
