@@ -13,7 +13,10 @@ export function recordBoot(store: OrderStore, bootId: string, nowMs: number): Bo
   // Boots first: if this process dies here, the next one finds them and adds nothing twice.
   if (order !== undefined && !order.boots.includes(bootId)) store.recordBoots(order.id, [...order.boots, bootId])
   // The very first start of the agent is no boot that anybody waits for.
-  const record: BootRecord = { bootId, orderId: order?.id ?? '', acknowledged: last === undefined ? 'first-start' : '' }
+  const record: BootRecord = {
+    bootId, orderId: order?.id ?? '', acknowledged: last === undefined ? 'first-start' : '',
+    ...order !== undefined && order.boots.every((each) => each === bootId) ? { answers: true } : {}
+  }
   store.recordBoot(record)
   return record
 }

@@ -2,7 +2,7 @@
 // Reads one file; nothing else here touches the world.
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
-import { duration, fleetName, hostPort, nodeName, readConfiguration } from '@pitstop/shared/configuration'
+import { duration, fleetName, gitalyAddress, hostPort, nodeName, readConfiguration } from '@pitstop/shared/configuration'
 import { Fault } from '@pitstop/shared/fault'
 import type { HostSettings } from './ports.ts'
 
@@ -25,8 +25,12 @@ const schema = v.strictObject({
   gitaly: v.strictObject({
     'service-manager': v.optional(v.picklist(['gitlab-ctl', 'systemd'], 'must be gitlab-ctl or systemd'), 'gitlab-ctl'),
     'service': v.optional(v.pipe(v.string(), v.regex(/^[a-zA-Z0-9][\w@.-]*$/, 'must be a service name')), 'gitaly'),
-    'address': hostPort,
+    'address': gitalyAddress,
+    'authority': v.optional(path),
+    'server-name': v.optional(v.pipe(v.string(), v.nonEmpty('must not be empty'))),
     'token-file': v.optional(path),
+    'metrics': v.optional(v.union([v.literal('off'), hostPort], 'must be host:port or off'), 'localhost:9236'),
+    'config': v.optional(path, '/var/opt/gitlab/gitaly/config.toml'),
     'log': v.optional(path, '/var/log/gitlab/gitaly/current'),
     'stop-deadline': v.optional(duration, '70s'),
     'start-deadline': v.optional(duration, '5m'),
@@ -35,11 +39,17 @@ const schema = v.strictObject({
   apt: v.optional(v.strictObject({
     'lock-timeout': v.optional(duration, '60s'),
     'deadline': v.optional(duration, '30m'),
-    'exclude': v.optional(v.array(v.string()), ['gitlab-ee', 'gitlab-ce', 'pitstop-agent']),
+    'exclude': v.optional(v.array(v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9+.-]*$/, 'must be a package name'))), ['gitlab-ee', 'gitlab-ce', 'pitstop-agent']),
     'minimum-free-bytes': v.optional(bytes, 536_870_912),
     'minimum-free-boot-bytes': v.optional(bytes, 67_108_864)
   }), {}),
   reboot: v.optional(v.strictObject({ policy: v.optional(v.picklist(['if-needed', 'always'], 'must be if-needed or always'), 'always') }), {}),
+  mode: v.optional(v.picklist(['act', 'observe'], 'must be act or observe'), 'act'),
+  hooks: v.optional(v.strictObject({
+    'directory': v.optional(path, '/etc/pitstop/hooks.d'),
+    'deadline': v.optional(duration, '60s'),
+    'undo-after': v.optional(duration, '2h')
+  }), {}),
   report: v.optional(v.strictObject({
     'first-delay': v.optional(duration, '0ms'),
     'maximum-delay': v.optional(duration, '30s')
@@ -78,7 +88,11 @@ export function parseSettings(file: string, text: string): Settings {
         manager: input.gitaly['service-manager'],
         service: input.gitaly.service,
         address: input.gitaly.address,
+        ...input.gitaly.authority === undefined ? {} : { authority: input.gitaly.authority },
+        ...input.gitaly['server-name'] === undefined ? {} : { serverName: input.gitaly['server-name'] },
         ...input.gitaly['token-file'] === undefined ? {} : { tokenFile: input.gitaly['token-file'] },
+        ...input.gitaly.metrics === 'off' ? {} : { metrics: input.gitaly.metrics },
+        config: input.gitaly.config,
         log: input.gitaly.log,
         stopDeadlineMs: input.gitaly['stop-deadline'],
         startDeadlineMs: input.gitaly['start-deadline'],
@@ -92,6 +106,8 @@ export function parseSettings(file: string, text: string): Settings {
         minimumFreeBootBytes: input.apt['minimum-free-boot-bytes']
       },
       rebootPolicy: input.reboot.policy,
+      mode: input.mode,
+      hooks: { directory: input.hooks.directory, deadlineMs: input.hooks.deadline, undoAfterMs: input.hooks['undo-after'] },
       maximumClockOffsetMs: input.clock['maximum-offset']
     },
     report: { firstDelayMs: input.report['first-delay'], maximumDelayMs: input.report['maximum-delay'] }
@@ -101,7 +117,7 @@ export function parseSettings(file: string, text: string): Settings {
 export function loadSettings(file: string): Settings {
   let text: string
   try { text = readFileSync(file, 'utf8') } catch (error) {
-    throw new Fault('INVALID_CONFIGURATION', `${file} cannot be read`, { hint: 'name another file with --config, or write one', cause: error })
+    throw new Fault('INVALID_CONFIGURATION', `${file} cannot be read`, { hint: 'name another file with --config, or write one: pitstop-agent init', cause: error })
   }
   return parseSettings(file, text)
 }

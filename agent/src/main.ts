@@ -3,16 +3,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { coordinatorRpc } from './adapters/coordinator-rpc.ts'
 import { OrderStore } from './adapters/order-store.ts'
+import { serviceNotifier } from './adapters/service-notifier.ts'
 import { recordBoot } from './boot-record.ts'
 import type { Settings } from './config.ts'
 import { buildServer } from './grpc/server.ts'
 import { HealthWatcher } from './health/health-watcher.ts'
 import { buildHost } from './host.ts'
+import { Keeper } from './obligations/keeper.ts'
 import { OrderDesk } from './orders/order-desk.ts'
 import type { Clock, Logger } from './ports.ts'
 import { announce } from './readiness.ts'
-
-export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
+import { systemClock } from './system-clock.ts'
 
 export interface RunningAgent {
   readonly port: number
@@ -30,6 +31,8 @@ export async function startAgent(settings: Settings, log: Logger, options: { clo
   const server = buildServer({ desk, watcher, tls: settings.tls, log })
   const port = await server.listen(settings.listen)
   watcher.start()
+  const keeper = new Keeper(desk, options.random ?? Math.random)
+  keeper.start()
   const stop = new AbortController()
   const link = coordinatorRpc(settings, settings.tls)
   const background = Promise.all([
@@ -49,19 +52,16 @@ export async function startAgent(settings: Settings, log: Logger, options: { clo
       log
     }, stop.signal)
   ]).catch((error: unknown) => { log.error({ error: String(error) }, 'work in the background failed') })
-  if (process.env['NOTIFY_SOCKET'] !== undefined) {
-    await host.run({
-      argv: ['systemd-notify', '--ready', '--no-block', `--pid=${process.pid}`],
-      deadlineMs: 5000,
-      env: { NOTIFY_SOCKET: process.env['NOTIFY_SOCKET'] }
-    }).catch(() => undefined)
-  }
+  const notifier = serviceNotifier({ run: host.run, stateDirectory: settings.state, log, environment: process.env })
+  await notifier.ready()
   log.info({ node: settings.node, fleet: settings.fleet, port, boot: boot.bootId, order: boot.orderId, epoch: store.highestEpoch() }, 'agent ready')
   return {
     port,
     close: async () => {
       stop.abort()
+      notifier.close()
       watcher.close()
+      await keeper.close()
       await server.close()
       link.close()
       host.gitaly.close()

@@ -39,7 +39,8 @@ const keepWatchingMs = 120_000
 
 export async function announce(parts: ReadinessParts, signal: AbortSignal): Promise<void> {
   const { boot, watcher, store, clock, log } = parts
-  if (boot.acknowledged !== '' || parts.coordinators.length === 0) return
+  if (boot.acknowledged !== '') return
+  if (parts.coordinators.length === 0) { await watchUnheard(parts, signal); return }
   let last: Verdict | undefined
   let decided: (verdict: Verdict) => void = () => undefined
   const firstDecision = new Promise<Verdict>((resolve) => { decided = resolve })
@@ -60,6 +61,13 @@ export async function announce(parts: ReadinessParts, signal: AbortSignal): Prom
   store.recordBoot({ ...boot, acknowledged: result })
   log.info({ order: boot.orderId, boot: boot.bootId, status: verdict.status, result }, 'readiness acknowledged')
   await watching
+}
+
+/** Nobody is told, but the hooks of after-ready and the host's promises wait for the first healthy look at an ordered boot. */
+async function watchUnheard({ boot, watcher, startDeadlineMs, clock }: ReadinessParts, signal: AbortSignal): Promise<void> {
+  if (boot.answers !== true) return
+  const began = clock.monotonic()
+  await watcher.watchEagerly(boot.orderId, [], ({ status }) => signal.aborted || status === 'healthy' || clock.monotonic() - began > startDeadlineMs + keepWatchingMs)
 }
 
 async function reportUntilHeard(parts: ReadinessParts, verdict: () => Verdict, signal: AbortSignal): Promise<string | undefined> {

@@ -26,6 +26,15 @@ void t.test('a scheduled reboot that the host refuses when it fires leaves the n
   t.same(checkHistory(world), [])
 })
 
+void t.test('what a host has not put back in time is said at the end, and changes nothing of how the window ended', async (t) => {
+  const world = await World.opened()
+  world.host(2).faults.promises = [{ id: 'hook-x', what: 'undo hook before-upgrade/50-chef', dueAt: 1, lastError: 'chef is away' }]
+  await world.untilClosed()
+  t.equal(phases(world), 'done done done done')
+  t.match((await world.view()).audit, [{ code: 'HOST_PROMISE_UNPAID', text: /gitaly-03\.test has not put back in time: undo hook.*chef is away/, hint: 'on gitaly-03.test: pitstop-agent pay hook-x' }])
+  t.same(checkHistory(world), [])
+})
+
 void t.test('two openings at the same moment: one window, and it obeys', async (t) => {
   const world = new World()
   await world.boot()

@@ -1,13 +1,15 @@
 // One Gitaly host with its agent, in memory: a disk that survives, a process that does not, and the agent's protocol rules
 // (epochs, order ids, one order at a time, cancel against fire). Deliberately written apart from the agent's own code.
 import { Fault, reason, type Reason } from '@pitstop/shared/fault'
-import type { HostView, OrderView, Verdict } from '@pitstop/coordinator/domain/observed'
+import type { HostPromise, HostView, OrderView, Verdict } from '@pitstop/coordinator/domain/observed'
 import type { OrderPayload } from '@pitstop/coordinator/ports'
 import type { History } from './history.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 export interface HostFaults {
   vetoes?: readonly Reason[]
+  /** What it says it has not put back yet. */
+  promises?: readonly HostPromise[]
   /** The next upgrade ends so. */
   upgrade?: 'fails' | 'restarts-gitaly'
   /** The boot after the next ordered reboot. */
@@ -64,7 +66,7 @@ export class SimulatedHost {
     await this.#receive(epoch)
     const answer: HostView = {
       bootId: this.bootId, platform: 'debian-12-amd64', gitalyPid: this.gitalyPid, gitalyRuns: this.servingSince > 0, rebootRequired: this.installed,
-      vetoes: this.faults.vetoes ?? [], orders: orderIds.flatMap((id) => this.orders.get(id)?.view ?? []), currentOrder: this.#current,
+      vetoes: this.faults.vetoes ?? [], promises: this.faults.promises ?? [], orders: orderIds.flatMap((id) => this.orders.get(id)?.view ?? []), currentOrder: this.#current,
       highestEpoch: this.highestEpoch, clockOffsetMs: 0, requestsInFlight: 0, pendingUpdates: [], certificateExpiresAt: 0, protocol: { min: 1, max: 1 }
     }
     return this.#answer(answer)

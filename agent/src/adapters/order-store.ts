@@ -5,11 +5,15 @@
 //   orders/ID/decision.json          created once by whoever is first: "begun" (unit) or "cancelled" (agent, operator)
 //   orders/ID/mark.json              point of no return (unit) outcome.json   created once
 //   orders/ID/boots.json             boots since (agent)       progress       apt's status lines (unit)
+//   orders/ID/ready.json             the boot behind a reboot order was healthy (agent)
+//   orders/ID/hook-STAGE-NAME.log    what a hook said (unit, agent)
+//   orders/ID/going-down             the reboot was asked for, and it comes (unit)
 //   orders/ID/settings.json          what the unit works with (agent)
 // Used by agent and units alike: imports nothing heavy. Never deletes: an order id stays known for ever.
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault } from '@pitstop/shared/fault'
-import { type AcceptedOrder, type Decision, type Grant, isOrderId, type OrderFiles, type Outcome, type StopMark } from '../domain/order-record.ts'
+import { type AcceptedOrder, type Decision, type Grant, isOrderId, type OrderFiles, type Outcome, type ReadyMark, type StopMark } from '../domain/order-record.ts'
 import { type StateFiles, stateFiles } from './state-file.ts'
 
 export interface BootRecord {
@@ -18,29 +22,31 @@ export interface BootRecord {
   readonly orderId: string
   /** The coordinator's answer; empty = not yet acknowledged. */
   readonly acknowledged: string
+  /** This boot is the first one behind its order: the hooks of after-ready belong to it. */
+  readonly answers?: true
 }
 
 export class OrderStore {
-  readonly #directory: string
+  readonly directory: string
   readonly #files: StateFiles
 
   constructor(directory: string, files: StateFiles = stateFiles()) {
-    this.#directory = directory
+    this.directory = directory
     this.#files = files
   }
 
   prepare(): void {
-    this.#files.makeDirectory(join(this.#directory, 'orders'))
+    this.#files.makeDirectory(join(this.directory, 'orders'))
     this.highestEpoch()
   }
 
   pathOf(id: string, name: string): string {
     if (!isOrderId(id)) throw new Fault('INVALID_INPUT', `the order id ${JSON.stringify(id.slice(0, 130))} is not usable`)
-    return join(this.#directory, 'orders', id, name)
+    return join(this.directory, 'orders', id, name)
   }
 
   highestEpoch(): number {
-    const file = this.#files.read(join(this.#directory, 'epoch.json'))
+    const file = this.#files.read(join(this.directory, 'epoch.json'))
     if (file === undefined) return 0
     const { epoch } = file as { epoch?: unknown }
     if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || epoch < 0) throw new Fault('STATE_UNREADABLE', 'epoch.json holds no epoch')
@@ -49,11 +55,11 @@ export class OrderStore {
 
   /** Durable when this returns; lower or equal epochs change nothing. */
   raiseEpoch(epoch: number): void {
-    if (epoch > this.highestEpoch()) this.#files.replace(join(this.#directory, 'epoch.json'), { epoch })
+    if (epoch > this.highestEpoch()) this.#files.replace(join(this.directory, 'epoch.json'), { epoch })
   }
 
   ids(): readonly string[] {
-    return this.#files.list(join(this.#directory, 'orders')).filter(isOrderId)
+    return this.#files.list(join(this.directory, 'orders')).filter(isOrderId)
   }
 
   /** undefined = never heard of. */
@@ -62,6 +68,7 @@ export class OrderStore {
     const grant = this.#read(id, 'grant.json', ['epoch', 'notAfterMs']) as Grant | undefined
     const decision = this.#read(id, 'decision.json', ['kind', 'atMs']) as Decision | undefined
     const mark = this.#read(id, 'mark.json', ['stopBegunAtMs']) as StopMark | undefined
+    const ready = this.#read(id, 'ready.json', ['bootId', 'hooks']) as ReadyMark | undefined
     const boots = this.#read(id, 'boots.json', ['boots']) as { boots: readonly string[] } | undefined
     // Read last: an outcome written while the others were read must not be missed in favour of "no outcome".
     const outcome = this.#read(id, 'outcome.json', ['status', 'atMs']) as Outcome | undefined
@@ -73,6 +80,7 @@ export class OrderStore {
       ...grant && { grant },
       ...decision && { decision },
       ...mark && { mark },
+      ...ready && { ready },
       ...outcome && { outcome }
     }
   }
@@ -112,6 +120,15 @@ export class OrderStore {
     this.#files.replace(this.pathOf(id, 'mark.json'), mark)
   }
 
+  /** Not durable: it speaks to the end of the unit in this boot alone. */
+  markGoingDown(id: string): void { writeFileSync(this.goingDownFile(id), '') }
+
+  goingDownFile(id: string): string { return this.pathOf(id, 'going-down') }
+
+  markReady(id: string, ready: ReadyMark): void {
+    this.#files.replace(this.pathOf(id, 'ready.json'), ready)
+  }
+
   /** The outcome that holds: the first one written. */
   finish(id: string, outcome: Outcome): Outcome {
     if (this.#files.createOnce(this.pathOf(id, 'outcome.json'), outcome)) return outcome
@@ -123,11 +140,11 @@ export class OrderStore {
   }
 
   lastBoot(): BootRecord | undefined {
-    return this.#files.read(join(this.#directory, 'boot.json')) as BootRecord | undefined
+    return this.#files.read(join(this.directory, 'boot.json')) as BootRecord | undefined
   }
 
   recordBoot(boot: BootRecord): void {
-    this.#files.replace(join(this.#directory, 'boot.json'), boot)
+    this.#files.replace(join(this.directory, 'boot.json'), boot)
   }
 
   #makeDirectory(id: string): void {

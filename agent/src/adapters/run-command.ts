@@ -6,7 +6,7 @@ import { Fault } from '@pitstop/shared/fault'
 import type { Command, CommandResult, RunCommand } from '../ports.ts'
 
 /** The same on every host: parsers read English, apt asks nobody, needrestart only lists. */
-const fixedEnvironment = {
+export const fixedEnvironment = {
   LC_ALL: 'C',
   LANG: 'C',
   TZ: 'UTC',
@@ -54,7 +54,7 @@ export function commandRunner(path: readonly string[]): RunCommand {
     const [program, ...rest] = command.argv
     const statusFd = command.statusFile === undefined ? undefined : openSync(command.statusFile, 'a', 0o600)
     const child = spawn(program, rest, {
-      cwd: '/',
+      cwd: command.cwd ?? '/',
       detached: true,
       env: { ...fixedEnvironment, PATH: path.join(':'), ...command.env },
       stdio: ['ignore', 'pipe', 'pipe', ...statusFd === undefined ? [] : [statusFd]]

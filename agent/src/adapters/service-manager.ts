@@ -1,14 +1,15 @@
 // Gitaly's supervisor: omnibus' gitlab-ctl (runit) or a plain systemd unit. Status is parsed from text, never from the
 // exit code. The stop is the point of no return: only the reboot's unit calls it. Used by agent and units: nothing heavy.
 import { asFault, chain } from '@pitstop/shared/fault'
-import { gitlabCtlService, parseGitlabCtl, parseSystemctlShow, type ServiceReading } from '../domain/service-status.ts'
+import { unitObstacle } from '../domain/boot-unit.ts'
+import { gitlabCtlService, parseGitlabCtl, parseSystemctlShow, type ServiceReading, systemctlProperties } from '../domain/service-status.ts'
 import type { Command, HostFiles, HostSettings, RunCommand, ServiceManager } from '../ports.ts'
+import { outputOf } from './run-command.ts'
 
 /** `gitlab-ctl` is a Ruby program: half a second is normal, more on a busy host. */
 const statusDeadlineMs = 10_000
-const properties = 'ActiveState,SubState,MainPID,ActiveEnterTimestampMonotonic,UnitFileState,NRestarts'
 
-export function serviceManager(run: RunCommand, settings: HostSettings['gitaly'], files: Pick<HostFiles, 'uptimeMs'>): ServiceManager {
+export function serviceManager(run: RunCommand, settings: HostSettings['gitaly'], files: Pick<HostFiles, 'machineUptimeMs'>): ServiceManager {
   const { service, stopDeadlineMs, startDeadlineMs } = settings
   const said = async (command: Command): Promise<string> => {
     try {
@@ -18,16 +19,21 @@ export function serviceManager(run: RunCommand, settings: HostSettings['gitaly']
       return result.code === 0 ? '' : `${command.argv.join(' ')} ended with ${result.code ?? result.signal}: ${text}`
     } catch (error) { return chain(asFault(error)) }
   }
+  const bootObstacle = async (): Promise<string | undefined> => {
+    const unit = gitalyUnit(settings)
+    const result = await run({ argv: ['systemctl', 'is-enabled', unit], deadlineMs: statusDeadlineMs })
+    return unitObstacle(unit, result.timedOut ? '' : `${result.stdout}${result.stderr}`)
+  }
   if (settings.manager === 'systemd') {
-    const status = async (): Promise<ServiceReading> => {
-      const result = await run({ argv: ['systemctl', 'show', '-p', properties, service], deadlineMs: statusDeadlineMs })
-      return parseSystemctlShow(result.timedOut ? '' : result.stdout, service, files.uptimeMs())
-    }
+    // It answers for every name, known or not: an error is the manager's own, and is told in its words.
+    const status = async (): Promise<ServiceReading> =>
+      parseSystemctlShow(await outputOf(run, { argv: ['systemctl', 'show', '-p', systemctlProperties, service], deadlineMs: statusDeadlineMs }), service, files.machineUptimeMs())
     return {
       status,
       statusOfAll: async () => [await status()],
       stop: () => said({ argv: ['systemctl', 'stop', service], deadlineMs: stopDeadlineMs }),
-      start: () => said({ argv: ['systemctl', 'start', service], deadlineMs: startDeadlineMs })
+      start: () => said({ argv: ['systemctl', 'start', service], deadlineMs: startDeadlineMs }),
+      bootObstacle
     }
   }
   const text = async (...names: readonly string[]): Promise<string> => {
@@ -43,6 +49,11 @@ export function serviceManager(run: RunCommand, settings: HostSettings['gitaly']
       env: { SVWAIT: String(Math.max(1, Math.ceil(stopDeadlineMs / 1000))) },
       deadlineMs: stopDeadlineMs + 2000
     }),
-    start: () => said({ argv: ['gitlab-ctl', 'start', service], env: { SVWAIT: '30' }, deadlineMs: Math.min(startDeadlineMs, 60_000) })
+    start: () => said({ argv: ['gitlab-ctl', 'start', service], env: { SVWAIT: '30' }, deadlineMs: Math.min(startDeadlineMs, 60_000) }),
+    bootObstacle
   }
 }
+
+/** The unit that brings Gitaly up at boot: its own, or that of omnibus' supervisor. */
+export const gitalyUnit = ({ manager, service }: Pick<HostSettings['gitaly'], 'manager' | 'service'>): string =>
+  manager === 'gitlab-ctl' ? 'gitlab-runsvdir.service' : /\.[a-z]+$/.test(service) ? service : `${service}.service`

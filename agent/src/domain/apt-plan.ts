@@ -27,8 +27,11 @@ interface Restrictions {
 export function resolveManifest(upgrade: Simulation, restrictions: Restrictions): { changes: readonly SimulatedChange[], notes: readonly string[], reasons: readonly Reason[] } {
   const forbidden = new Set([...restrictions.excluded, ...restrictions.held])
   const changes = upgrade.changes.filter(({ name }) => !forbidden.has(name))
-  const notes = upgrade.changes.filter(({ name }) => forbidden.has(name))
-    .map(({ name, from, to }) => `${name} ${from} is left as it is (${restrictions.held.includes(name) ? 'held' : 'excluded'}); apt offers ${to}`)
+  const notes = [
+    ...upgrade.changes.filter(({ name }) => forbidden.has(name))
+      .map(({ name, from, to }) => `${name} ${from} is left as it is (${restrictions.held.includes(name) ? 'held' : 'excluded'}); apt offers ${to}`),
+    ...upgrade.kept.filter((name) => !forbidden.has(name)).map((name) => `${name} is kept back by apt: it is pinned or phased, or its new version needs something that may not change`)
+  ]
   return { changes, notes, reasons: unusable(upgrade) }
 }
 
@@ -70,7 +73,7 @@ export function compareSimulation(install: readonly PackageVersion[], simulated:
     else if (version !== to) reasons.push(differs(`apt would install ${name} ${to} instead of ${version}`))
     asked.delete(name)
   }
-  for (const [name, version] of asked) reasons.push(differs(`apt would not install ${name} ${version}`))
+  for (const [name, version] of asked) reasons.push(differs(`apt would not install ${name} ${version}`, `on the host: apt-mark showhold; apt-cache policy ${name}`))
   return reasons
 }
 
@@ -81,18 +84,34 @@ const unusable = (simulation: Simulation): readonly Reason[] => [
   ...simulation.unread.map((line) => reason('APT_FAILED', `apt's simulation is not understood: ${line}`))
 ]
 
-/** What really changed, from two `dpkg-query` listings. */
+/** What really changed, from two `dpkg-query` listings. To nothing = it is gone. */
 export function changedPackages(before: readonly InstalledPackage[], after: readonly InstalledPackage[]): readonly { name: string, from: string, to: string }[] {
-  const earlier = new Map(before.map(({ name, version }) => [name, version]))
-  return after.filter(({ name, version }) => earlier.get(name) !== version)
-    .map(({ name, version }) => ({ name, from: earlier.get(name) ?? '', to: version }))
+  const earlier = new Map(before.map((each) => [each.name, each]))
+  const present = new Set(after.map(({ name }) => name))
+  return [
+    ...after.filter((each) => !isSame(earlier.get(each.name), each)).map(({ name, version }) => ({ name, from: earlier.get(name)?.version ?? '', to: version })),
+    ...before.filter(({ name }) => !present.has(name)).map(({ name, version }) => ({ name, from: version, to: '' }))
+  ]
 }
 
-/** After the install: every package asked for has its version (or a newer one, which is said). */
-export function missingVersions(install: readonly PackageVersion[], installed: readonly InstalledPackage[]): readonly Reason[] {
-  const versions = new Map(installed.map(({ name, version }) => [name, version]))
+const isSame = (a: InstalledPackage | undefined, b: InstalledPackage): boolean => a?.version === b.version && a.unfinished === b.unfinished
+
+/** After the install: every package asked for has its version, completely. */
+export function missingVersions(install: readonly PackageVersion[], packages: readonly InstalledPackage[]): readonly Reason[] {
+  const present = new Map(packages.map((each) => [each.name, each]))
   return install.flatMap(({ name, version }) => {
+    const found = present.get(name)
+    if (found?.version === version && found.unfinished === undefined) return []
+    const state = found === undefined ? 'not installed' : found.unfinished === undefined ? found.version : `${found.version}, not completely installed`
+    return [reason('PACKAGES_DIFFER', `${name} is ${state}; the manifest has ${version}`)]
+  })
+}
+
+/** What of an order is still to be done: somebody may have installed a part of it since it was accepted. */
+export function stillNeeded(install: readonly PackageVersion[], installed: readonly InstalledPackage[]): readonly PackageVersion[] {
+  const versions = new Map(installed.map(({ name, version }) => [name, version]))
+  return install.filter(({ name, version }) => {
     const present = versions.get(name)
-    return present === version ? [] : [reason('PACKAGES_DIFFER', `${name} is ${present ?? 'not installed'}; the manifest has ${version}`)]
+    return present === undefined || compareVersions(present, version) < 0
   })
 }

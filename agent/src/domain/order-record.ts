@@ -57,6 +57,8 @@ export interface StopMark {
   readonly stoppedAtMs: number
   /** What gitlab-ctl said when the stop was not clean. */
   readonly stopNote: string
+  /** Users' requests that Gitaly was working on just before its stop; -1 or absent = not known. */
+  readonly requestsInFlight?: number
   /** End of Gitaly's log after the stop; undefined = there was no log. */
   readonly log?: { readonly inode: number, readonly offset: number }
   /** 0 = not asked for yet. */
@@ -84,6 +86,19 @@ export interface Outcome {
   readonly rebootRequired: boolean
 }
 
+/**
+ * The boot that followed a reboot order was healthy, and what became of the hooks that belong to that moment. Written
+ * before they begin and after they end, so that they run once, whatever becomes of the agent.
+ */
+export interface ReadyMark {
+  readonly bootId: string
+  readonly atMs: number
+  readonly hooks: 'running' | 'passed' | 'failed'
+  /** Those that were started. */
+  readonly ran: readonly string[]
+  readonly reasons: readonly Reason[]
+}
+
 export interface OrderFiles {
   readonly id: string
   readonly accepted?: AcceptedOrder
@@ -91,6 +106,7 @@ export interface OrderFiles {
   readonly decision?: Decision
   readonly mark?: StopMark
   readonly outcome?: Outcome
+  readonly ready?: ReadyMark
   /** Boot ids seen since the order was accepted, without the one it was accepted under. */
   readonly boots: readonly string[]
 }

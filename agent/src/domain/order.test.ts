@@ -99,8 +99,8 @@ void t.test('what became of an order', (t) => {
 })
 
 void t.test('when the unit fires everything is asked again', (t) => {
-  const host = { disabled: { value: undefined }, audit: { value: '' }, space: { value: [] }, bootProblems: { value: [] }, downFile: { value: undefined }, shutdown: { value: undefined },
-    service: { value: { name: 'gitaly', state: 'run', pid: 1, uptimeS: 1, normallyDown: false, text: 'run' } } } as const
+  const host = { disabled: { value: undefined }, audit: { value: '' }, dpkgLock: { value: undefined }, space: { value: [] }, bootProblems: { value: [] }, comebackProblems: { value: [] }, bootObstacle: { value: undefined }, downFile: { value: undefined }, shutdown: { value: undefined }, blockers: { value: [] },
+    service: { value: { name: 'gitaly', state: 'run', pid: 1, uptimeS: 1, normallyDown: false, text: 'run' } }, hooks: { value: [] } } as const
   const facts = { highestEpoch: 3, bootId: 'b1', nowMs: 5, maximumOffsetMs: 1, host }
   const codes = (kept: OrderFiles, part: object = {}): readonly string[] => firingReasons(kept, { ...facts, ...part }).map(({ code }) => code)
   t.same(codes(files), [])

@@ -3,16 +3,17 @@
 import { readFileSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
 import { protocolRange, type wire } from '@pitstop/proto'
-import { known } from '../adapters/host-checks.ts'
+import { release } from '@pitstop/shared/release'
+import { known, knownNow } from '../adapters/host-checks.ts'
 import { hostFacts, type ImmutableFacts } from '../adapters/host-facts.ts'
+import { observing } from '../domain/observing.ts'
+import { ObligationStore } from '../adapters/obligation-store.ts'
 import { isKnown, vetoes } from '../domain/veto.ts'
 import type { OrderDesk } from '../orders/order-desk.ts'
-import { compare } from '../orders/stage-order.ts'
-import { inhibitedUnits } from '../units/timers.ts'
+import { resolve } from '../orders/staging.ts'
+import { obligationsToWire } from './wire-obligation.ts'
 import { serviceToWire, storageToWire } from './wire-health.ts'
 import { changesToWire, orderStateToWire, reasonsToWire } from './wire-order.ts'
-
-export const agentVersion = '0.1.0'
 
 export function describe(desk: OrderDesk, certificateFile: string): (request: wire.DescribeRequest__Output) => Promise<wire.DescribeResponse> {
   const immutable: () => Promise<ImmutableFacts> = hostFacts(desk.host)
@@ -20,21 +21,24 @@ export function describe(desk: OrderDesk, certificateFile: string): (request: wi
     desk.acknowledgeEpoch(request.epoch)
     const { host, clock, self, store } = desk
     const bootId = host.files.bootId()
-    const [facts, info, about, running, pending, views] = await Promise.all([
+    const [facts, info, about, requestsInFlight, running, pending, views, need] = await Promise.all([
       host.facts(),
       host.gitaly.serverInfo(),
       known(immutable),
+      host.requestsInFlight(),
       desk.running(),
-      request.include_pending_updates ? known(() => compare(desk, [])) : undefined,
-      Promise.all([...new Set(request.order_ids)].map((id) => known(() => desk.view(id))))
+      request.include_pending_updates ? known(() => resolve(desk, [], 'host')) : undefined,
+      Promise.all([...new Set(request.order_ids)].map((id) => known(() => desk.view(id)))),
+      // needrestart makes the host work: only who asks for the updates too waits for it.
+      request.include_pending_updates ? host.rebootNeeds.ask() : host.rebootNeeds.remembered()
     ])
-    const rebootRequired = host.files.rebootRequired()
+    const unpaid = knownNow(() => obligationsToWire(new ObligationStore(self.state)))
     const current = running[0]
     const storages = isKnown(info) ? info.value.storages : []
     return {
       fleet: self.fleet,
       node: self.node,
-      agent_version: agentVersion,
+      agent_version: release,
       protocol_min: protocolRange.min,
       protocol_max: protocolRange.max,
       os_id: isKnown(about) ? about.value.osId : '',
@@ -46,20 +50,16 @@ export function describe(desk: OrderDesk, certificateFile: string): (request: wi
       now_ms: clock.now(),
       services: isKnown(facts.service) ? [serviceToWire(facts.service.value)] : [],
       pending_updates: pending !== undefined && isKnown(pending) ? changesToWire(pending.value.changes) : [],
-      reboot_required: rebootRequired !== undefined,
-      reboot_required_because: [...rebootRequired ?? []],
+      reboot_required: need.required,
+      reboot_required_because: [...need.because],
       current_order: current === undefined ? null : orderStateToWire(current.view, current.step, bootId),
       orders: views.flatMap((view) => isKnown(view) && view.value !== undefined ? [orderStateToWire(view.value, 'reboot', bootId)] : []),
       highest_epoch: store.highestEpoch(),
-      vetoes: reasonsToWire(vetoes('reboot', facts)),
+      vetoes: reasonsToWire([...observing(host.settings.mode, self.state), ...vetoes('reboot', facts)]),
       storages: storages.filter(({ name }) => request.storages.length === 0 || request.storages.includes(name)).map(storageToWire),
-      obligations: running.filter(({ step }) => step === 'upgrade').map(({ id, view }) => ({
-        id: `timers-${id}`,
-        what: `systemctl unmask --runtime ${inhibitedUnits.join(' ')}`,
-        due_at_ms: (view.files.accepted?.acceptedAtMs ?? clock.now()) + host.settings.apt.deadlineMs
-      })),
+      obligations: isKnown(unpaid) ? unpaid.value : [],
       gitaly_version: isKnown(info) ? info.value.version : '',
-      requests_in_flight: -1,
+      requests_in_flight: requestsInFlight,
       certificate_expires_at_ms: certificateEnd(certificateFile)
     }
   }

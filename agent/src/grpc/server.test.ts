@@ -4,6 +4,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import * as grpc from '@grpc/grpc-js'
 import { AgentService, CoordinatorService, faultCodeTrailer, holderTrailer } from '@pitstop/proto'
 import { manifestHash } from '@pitstop/shared/digest'
+import { orderId } from '@pitstop/shared/order-id'
 import t from 'tap'
 import { type FakeHost, fakeHost, makeCertificates } from '../fixtures/fake-host.ts'
 import { type RunningAgent, startAgent } from '../main.ts'
@@ -253,10 +254,39 @@ void t.test('staged, upgraded, and the same again', async (t) => {
   t.match(last(await again.stream('upgrade', { order: order('upgrade-1-aa', hash), manifest })), { status: 'ORDER_STATUS_SUCCEEDED' }, 'the stored outcome')
 })
 
+void t.test('the policy if-needed refuses a reboot that nothing asks for, and Describe says what asks', async (t) => {
+  const { host, client } = await world(t, 'reboot: {policy: if-needed}')
+  t.match((await client.call('scheduleReboot', reboot('reboot-1-aa')))['state'], { status: 'ORDER_STATUS_VETOED', reasons: [{ code: 'REBOOT_NOT_NEEDED' }] })
+  t.match(await client.call('describe', {}), { reboot_required: false, reboot_required_because: [], requests_in_flight: -1 })
+  host.write('boot/vmlinuz-6.1.0-2', 'x')
+  host.write('boot/initrd.img-6.1.0-2', 'x')
+  host.write('lib/modules/6.1.0-2/modules.dep', '')
+  host.write('boot/grub/grub.cfg', 'menuentry a {\n linux /vmlinuz-6.1.0-2 root=/dev/sda1\n initrd /initrd.img-6.1.0-2\n}\n')
+  t.match(await client.call('describe', {}), { reboot_required: true, reboot_required_because: [/6.1.0-1 runs; the boot loader starts 6.1.0-2/], vetoes: [] })
+  t.match((await client.call('scheduleReboot', reboot('reboot-1-aa')))['state'], { status: 'ORDER_STATUS_RUNNING', notes: [] })
+  await until('the reboot', () => host.effects().includes('reboot'))
+  const accepted = JSON.parse(host.read('state/orders/reboot-1-aa/accepted.json')) as { reboot: { expectedKernel: string } }
+  t.equal(accepted.reboot.expectedKernel, '6.1.0-2')
+  t.match((await orderState(client, 'reboot-1-aa'))['notes'], [/Gitaly's stop took .*how many requests were in flight is not known/])
+})
+
+void t.test('an agent that was restarted finds the reboot unit that waits for its order', async (t) => {
+  const { host, client, restart } = await world(t)
+  const id = (step: 'upgrade' | 'reboot'): string => orderId({ planHash: 'plan', node: 'n1.example', step, attempt: 1 })
+  t.match((await client.stream('upgrade', { order: order(id('upgrade')), manifest: [] })).at(-1)?.['outcome'], { status: 'ORDER_STATUS_SUCCEEDED' })
+  t.notOk(host.unitEnded(id('reboot')), 'started ahead of its order')
+  const again = await restart()
+  t.match((await again.call('scheduleReboot', reboot(id('reboot'))))['state'], { status: 'ORDER_STATUS_RUNNING' }, 'systemd refuses a second unit of its name, and none is needed')
+  await until('the reboot', () => host.effects().includes('reboot'))
+  t.same(host.effects(), ['stop', 'reboot'])
+})
+
 void t.test('apt that fails half-way, and a unit that is killed, are failures with their reasons', async (t) => {
   const { host, client } = await world(t)
   const manifest = [{ name: 'a', version: '2' }]
   const upgrade = (id: string): Promise<Answer[]> => client.stream('upgrade', { order: order(id, { manifest_hash: manifestHash(manifest) }), manifest })
+  t.match((await upgrade('upgrade-1-zz')).at(-1)?.['outcome'], { status: 'ORDER_STATUS_VETOED', reasons: [{ code: 'NOT_STAGED', text: /a 2/ }] }, 'what was not staged is not installed')
+  await client.stream('stage', { order: order('stage-1-aa', { manifest_hash: manifestHash(manifest) }), manifest })
   host.write('fail-apt', '')
   t.match((await upgrade('upgrade-1-aa')).at(-1)?.['outcome'], { status: 'ORDER_STATUS_FAILED', reasons: [{ code: 'APT_FAILED', text: /error code \(1\)/ }, { code: 'PACKAGES_DIFFER' }] })
   host.remove('fail-apt')

@@ -6,6 +6,7 @@ import type { AptProgress } from '../domain/apt-progress.ts'
 import type { OrderRequest } from '../domain/order-admission.ts'
 import type { Change } from '../domain/order-record.ts'
 import type { OrderStatus } from '../domain/order-state.ts'
+import { stopNotes } from '../domain/stop-notes.ts'
 import type { OrderView } from '../orders/order-desk.ts'
 
 const whole = (value: unknown): number => {
@@ -55,7 +56,7 @@ export function orderStateToWire(view: OrderView, step: string, bootId: string):
     ended_at_ms: outcome?.atMs ?? (decision?.kind === 'cancelled' ? decision.atMs : 0),
     boot_id: accepted?.bootId ?? bootId,
     changes: changesToWire(outcome?.changes ?? []),
-    notes: [...outcome?.notes ?? accepted?.notes ?? [], ...mark !== undefined && mark.stopNote !== '' ? [`Gitaly's stop: ${mark.stopNote}`] : []],
+    notes: [...outcome?.notes ?? accepted?.notes ?? [], ...mark === undefined ? [] : stopNotes(mark)],
     gitaly_stop_begun_at_ms: mark?.stopBegunAtMs ?? 0,
     gitaly_stopped_at_ms: mark?.stoppedAtMs ?? 0,
     reboot_required: outcome?.rebootRequired ?? false

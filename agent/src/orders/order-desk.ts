@@ -2,17 +2,20 @@
 // persisted before anything is answered or done. The work itself is in stage, upgrade and reboot beside this file.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Fault, reason, type Reason } from '@pitstop/shared/fault'
 import type { OrderStore } from '../adapters/order-store.ts'
+import { observing } from '../domain/observing.ts'
 import { type OrderRequest, requireEpoch, requireIdle, requireSameContent, requireWellFormed } from '../domain/order-admission.ts'
 import { type AcceptedOrder, type Grant, type OrderFiles, type Outcome, unitName } from '../domain/order-record.ts'
 import { type DerivedState, deriveState, isFinal, type OrderStatus } from '../domain/order-state.ts'
-import type { Step } from '../domain/veto.ts'
+import { rebootProperties, upgradeProperties } from '../domain/unit-properties.ts'
+import { heldBy } from '../domain/file-lock.ts'
+import { dpkgVetoes, isKnown, type Step } from '../domain/veto.ts'
 import type { Host } from '../host.ts'
 import type { Clock, Logger } from '../ports.ts'
-import { known } from '../adapters/host-checks.ts'
-import { releaseTimers } from '../units/timers.ts'
+import { known, knownNow } from '../adapters/host-checks.ts'
+import { unitEntries } from '../units/entries.ts'
+import { clockEnvironment } from '../system-clock.ts'
 import { ArmedReboots } from './armed-reboot.ts'
 
 export interface Self {
@@ -26,11 +29,6 @@ export interface OrderView {
   readonly files: OrderFiles
   readonly status: OrderStatus
   readonly reasons: readonly Reason[]
-}
-
-const entries: Readonly<Record<'upgrade' | 'reboot', string>> = {
-  upgrade: fileURLToPath(new URL('../units/upgrade-unit.ts', import.meta.url)),
-  reboot: fileURLToPath(new URL('../units/reboot-unit.ts', import.meta.url))
 }
 
 export class OrderDesk {
@@ -101,7 +99,8 @@ export class OrderDesk {
   /** Ahead of the slot: loads the reboot's unit once, so that its compiled form is on disk when it counts (50 ms of 100). */
   async warmUp(): Promise<void> {
     if (existsSync(this.#compileCache)) return
-    await this.host.run({ argv: [process.execPath, entries.reboot], deadlineMs: 10_000, env: { NODE_COMPILE_CACHE: this.#compileCache } }).catch(() => undefined)
+    await this.host.run({ argv: [process.execPath, unitEntries.reboot], deadlineMs: 10_000, env: { NODE_COMPILE_CACHE: this.#compileCache } })
+      .catch((error: unknown) => { this.log.warn({ error: String(error) }, 'the unit\'s code could not be loaded ahead; its start will take a little longer') })
   }
 
   get #compileCache(): string { return join(this.self.state, 'compile-cache') }
@@ -115,12 +114,17 @@ export class OrderDesk {
 
   /** Starts the order's unit. If that fails, the order is taken back on disk first: a unit that did start cannot begin. */
   async launch(id: string, step: 'upgrade' | 'reboot'): Promise<void> {
+    // Accepted before the agent was told to observe only.
+    const observes = observing(this.host.settings.mode, this.self.state)
+    if (observes.length > 0) { this.finish(id, { status: 'vetoed', atMs: this.clock.now(), begunAtMs: 0, reasons: observes, changes: [], notes: [], rebootRequired: false }); return }
     try {
       const waits = step === 'reboot' && this.armed.has(id) && await this.host.units.state(unitName(id)) === 'active'
       this.armed.forget(id)
       // A unit that waits has seen the acceptance by now.
       if (!waits) await this.#startUnit(id, step, 0)
     } catch (error) {
+      // Started ahead of its order by an agent that has ended since: it waits, and needs no second one.
+      if (step === 'reboot' && await this.host.units.state(unitName(id)) === 'active') return
       const why = [reason('COMMAND_FAILED', `the unit of ${step} ${id} could not be started: ${error instanceof Error ? error.message : String(error)}`)]
       const decision = this.store.decide(id, { kind: 'cancelled', atMs: this.clock.now(), by: 'agent', reasons: why })
       if (decision.kind === 'cancelled') {
@@ -132,8 +136,14 @@ export class OrderDesk {
   /** @param waitMs how long it waits for its order to be accepted; 0 = it is. */
   async #startUnit(id: string, step: 'upgrade' | 'reboot', waitMs: number): Promise<void> {
     this.store.keepSettings(id, this.host.settings)
-    await this.host.units.start(unitName(id), [process.execPath, entries[step], this.self.state, id, ...waitMs > 0 ? [String(waitMs)] : []],
-      { NODE_COMPILE_CACHE: this.#compileCache }, `pitstop ${step} ${id}`)
+    const argv = [process.execPath, unitEntries[step], this.self.state, id]
+    await this.host.units.start({
+      name: unitName(id),
+      argv: waitMs > 0 ? [...argv, String(waitMs)] : argv,
+      environment: { NODE_COMPILE_CACHE: this.#compileCache, ...clockEnvironment },
+      description: `pitstop ${step} ${id}`,
+      properties: step === 'upgrade' ? upgradeProperties : rebootProperties(this.store.goingDownFile(id), [...argv, 'ended'])
+    })
   }
 
   /** How the order stands, settled on disk where it can no longer change. undefined = never heard of. */
@@ -176,14 +186,13 @@ export class OrderDesk {
     return { files: { ...files, outcome }, status: outcome.status, reasons: outcome.reasons }
   }
 
-  /** What an upgrade without an outcome left behind, by dpkg's own words; and the timers go back to what they were. */
+  /** What an upgrade without an outcome left behind, by dpkg's own words. Its timers are the keeper's to put back. */
   async #interrupted(outcome: Outcome): Promise<Outcome> {
-    await releaseTimers(this.host.run)
-    const audit = await known(() => this.host.apt.audit())
-    const broken = 'value' in audit
-      ? audit.value.trim() === '' ? [] : [reason('DPKG_BROKEN', `dpkg --audit says: ${audit.value.trim().slice(0, 1000)}`)]
-      : [reason('DPKG_BROKEN', `dpkg --audit cannot be run: ${audit.unknown}`)]
-    return { ...outcome, reasons: [...outcome.reasons, ...broken] }
+    const broken = dpkgVetoes(await known(() => this.host.apt.audit()))
+    // The unit's process died and its apt did not.
+    const holder = knownNow(() => this.host.files.dpkgLockHolder())
+    const running = isKnown(holder) && holder.value !== undefined ? [reason('DPKG_LOCKED', `apt still runs: ${heldBy(holder.value)}`, 'wait until it has ended; then look at dpkg --audit on the host')] : []
+    return { ...outcome, reasons: [...outcome.reasons, ...running, ...broken] }
   }
 }
 

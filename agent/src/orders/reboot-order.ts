@@ -1,12 +1,12 @@
 // ScheduleReboot and CancelReboot: what is read and written before a reboot is scheduled, and how it is taken back.
 // The unit does the rest. A refusal changes nothing and is not remembered; its not-after bounds a late copy.
 import { Fault, type Reason, reason } from '@pitstop/shared/fault'
-import { newestKernel } from '../domain/kernel.ts'
+import { expectedKernel } from '../domain/boot-check.ts'
 import { type OrderRequest, rebootReasons, requireSameContent, requireWellFormed } from '../domain/order-admission.ts'
 import { orderDigest } from '../domain/order-digest.ts'
 import { isOrderId, type OrderFiles, unitName } from '../domain/order-record.ts'
 import { isKnown, timeVetoes, vetoes } from '../domain/veto.ts'
-import { rebootRequired } from '../units/upgrade.ts'
+import { hooksOfStages, isObserving, observed } from './observe.ts'
 import { grantOf, type OrderDesk, type OrderView } from './order-desk.ts'
 
 export interface RebootRequest {
@@ -19,6 +19,8 @@ export interface RebootRequest {
 const longestDelayMs = 24 * 3_600_000
 /** The coordinator's final check asked for the same facts just now, and the unit asks afresh when it fires. */
 const justAskedMs = 1000
+/** A "not needed" of needrestart holds as long as no package changes; a "needed" that is old by now costs a reboot that was wanted then. */
+const needAgeMs = Number.POSITIVE_INFINITY
 
 /** What a refusal looks like; nothing of it is kept. */
 export const refused = (id: string, reasons: readonly Reason[]): OrderView => ({ files: { id, boots: [] }, status: 'vetoed', reasons })
@@ -57,7 +59,8 @@ async function accept(desk: OrderDesk, request: RebootRequest, digest: string): 
   const { order } = request
   const { host, clock } = desk
   const bootId = host.files.bootId()
-  const [facts, info] = await Promise.all([host.facts(justAskedMs), host.gitaly.serverInfo()])
+  // With Gitaly still up: needrestart never runs inside the outage, and seldom here, since staging has asked it.
+  const [facts, info, need] = await Promise.all([host.facts(justAskedMs), host.gitaly.serverInfo(), host.settings.rebootPolicy === 'if-needed' ? host.rebootNeeds.ask(needAgeMs) : undefined])
   const filesystemIds: Record<string, string> = {}
   const storageReasons: Reason[] = []
   if (!isKnown(info)) storageReasons.push(reason('STORAGE_UNHEALTHY', `storages cannot be read before the reboot: ${info.unknown}`))
@@ -74,10 +77,13 @@ async function accept(desk: OrderDesk, request: RebootRequest, digest: string): 
     ...rebootReasons(order, bootId, desk.store.readAll()),
     ...vetoes('reboot', facts),
     ...storageReasons,
-    ...host.settings.rebootPolicy === 'if-needed' && !rebootRequired(host.files)
-      ? [reason('REBOOT_NOT_NEEDED', 'no reboot-required file, and the newest kernel runs')] : []
+    ...need?.required === false ? [reason('REBOOT_NOT_NEEDED', ['nothing asks for a reboot: no /run/reboot-required, no other kernel, nothing that needrestart names', ...need.notes].join('; '))] : []
   ]
+  if (isObserving(desk)) {
+    return refused(order.id, observed(desk, order.id, 'reboot', { reboot: true, hooks: hooksOfStages(desk, 'before-reboot', 'after-ready') }, reasons))
+  }
   if (reasons.length > 0) return refused(order.id, reasons)
+  const kernel = expectedKernel(host.files.boot())
   desk.accept({
     id: order.id,
     step: 'reboot',
@@ -89,14 +95,15 @@ async function accept(desk: OrderDesk, request: RebootRequest, digest: string): 
     bootId,
     acceptedAtMs: clock.now(),
     reason: request.reason,
-    notes: [],
+    // An expectation that cannot be proven would fail a healthy node: none is held then, and that is told.
+    notes: 'version' in kernel ? [] : [`which kernel comes is not checked: ${kernel.unknown}`],
     install: [],
     simulated: [],
     reboot: {
       delayMs: request.delayMs,
       filesystemIds,
       storages: request.storages,
-      expectedKernel: newestKernel(host.files.bootFiles()) ?? host.files.kernel()
+      expectedKernel: 'version' in kernel ? kernel.version : ''
     }
   }, grantOf(order))
   // A cancellation may have come in while the host was looked at.
@@ -119,7 +126,10 @@ export async function cancelReboot(desk: OrderDesk, id: string, by: string, why:
     // Begun and then refused by its last check: Gitaly was never stopped.
     return { result: view?.status === 'vetoed' ? 'cancelled' : 'too-late', view }
   }
-  if (before?.accepted !== undefined && before.outcome === undefined) await desk.host.units.stop(unitName(id)).catch(() => undefined)
+  if (before?.accepted !== undefined && before.outcome === undefined) {
+    // The decision on disk is what counts: a unit that was not stopped finds it and ends by itself.
+    await desk.host.units.stop(unitName(id)).catch((error: unknown) => { desk.log.warn({ order: id, error: String(error) }, 'the unit of a cancelled order could not be stopped') })
+  }
   return { result: before?.accepted === undefined ? 'not-found' : 'cancelled', view: await desk.view(id) }
 }
 

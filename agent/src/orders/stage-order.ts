@@ -1,28 +1,24 @@
-// Stage: lists refreshed, what would change compared with the manifest (or resolved into one), packages downloaded.
-// Changes no installed package, so it lives inside the agent: a restarted agent simply stages again when asked.
+// Stage: taken in, carried out, ended with an outcome. The work is in staging.ts. Changes no installed package, so it lives
+// inside the agent: a restarted agent simply stages again when asked.
 import { asFault, type Reason } from '@pitstop/shared/fault'
-import type { Simulation } from '../domain/apt-output.ts'
-import { applicable, compareSimulation, type PackageVersion, resolveManifest } from '../domain/apt-plan.ts'
+import type { FaultCode } from '@pitstop/shared/fault-table'
+import type { PackageVersion } from '../domain/apt-plan.ts'
 import { type OrderRequest, requireManifest, requireSameContent } from '../domain/order-admission.ts'
 import { orderDigest } from '../domain/order-digest.ts'
-import type { Change } from '../domain/order-record.ts'
 import { timeVetoes, vetoes } from '../domain/veto.ts'
 import type { OnProgress } from '../ports.ts'
-import { rebootRequired } from '../units/upgrade.ts'
 import { grantOf, type OrderDesk, type OrderView } from './order-desk.ts'
+import { isObserving, observed } from './observe.ts'
 import { refused } from './reboot-order.ts'
+import { carryOutStaging, type Compared, packageText, resolve } from './staging.ts'
 
 export interface PackagesRequest {
   readonly order: OrderRequest
   readonly manifest: readonly PackageVersion[]
 }
 
-interface Compared {
-  readonly install: readonly PackageVersion[]
-  readonly changes: readonly Change[]
-  readonly notes: readonly string[]
-  readonly reasons: readonly Reason[]
-}
+/** The host is as it was, and what stands in the way has a name: a refusal, no broken host. */
+const refusals: readonly FaultCode[] = ['DPKG_LOCKED', 'DPKG_BROKEN', 'DISK_FULL', 'MANIFEST_DIFFERS', 'NOT_STAGED']
 
 export async function stage(desk: OrderDesk, { order, manifest }: PackagesRequest, onProgress: OnProgress): Promise<OrderView> {
   const digest = orderDigest('stage', order, manifest, [])
@@ -33,6 +29,7 @@ export async function stage(desk: OrderDesk, { order, manifest }: PackagesReques
     const before = desk.store.read(order.id)
     if (before?.outcome !== undefined) return undefined
     const reasons = [...timeVetoes(grantOf(order), clock.now(), host.settings.maximumClockOffsetMs), ...vetoes('stage', await host.facts())]
+    if (isObserving(desk)) return refused(order.id, await observedStage(desk, order.id, manifest, reasons))
     if (reasons.length > 0) return refused(order.id, reasons)
     const begunAtMs = clock.now()
     if (before?.accepted === undefined) {
@@ -44,26 +41,19 @@ export async function stage(desk: OrderDesk, { order, manifest }: PackagesReques
     const ended = (status: 'succeeded' | 'failed' | 'vetoed', why: readonly Reason[], compared?: Compared): void => {
       desk.finish(order.id, {
         status, atMs: clock.now(), begunAtMs, reasons: why, changes: compared?.changes ?? [], notes: compared?.notes ?? [],
-        rebootRequired: rebootRequired(host.files)
+        rebootRequired: host.rebootNeeds.remembered().required
       })
     }
     await desk.warmUp()
     try {
-      onProgress({ percent: 0, text: 'refreshing package lists' })
-      await host.apt.update()
-      onProgress({ percent: 30, text: 'simulating' })
-      const compared = await compare(desk, manifest)
+      const compared = await carryOutStaging(desk, manifest, onProgress)
       if (compared.reasons.length > 0) { ended('vetoed', compared.reasons, compared); return undefined }
-      if (compared.install.length > 0) {
-        onProgress({ percent: 40, text: `downloading ${compared.install.length} packages` })
-        await host.apt.download(compared.install)
-      }
+      await host.rebootNeeds.ask()
       onProgress({ percent: 100, text: 'staged' })
       ended('succeeded', [], compared)
     } catch (error) {
       const fault = asFault(error)
-      // The host is as it was: what stands in the way is a refusal, not a broken host.
-      ended(['DPKG_LOCKED', 'MANIFEST_DIFFERS'].includes(fault.code) ? 'vetoed' : 'failed', [fault.toReason()])
+      ended(refusals.includes(fault.code) ? 'vetoed' : 'failed', [fault.toReason()])
     }
     return undefined
   })
@@ -74,17 +64,8 @@ export async function stage(desk: OrderDesk, { order, manifest }: PackagesReques
   return known
 }
 
-/** With an empty manifest the host's own resolution; else what of the manifest applies here, and every difference. */
-export async function compare(desk: OrderDesk, manifest: readonly PackageVersion[]): Promise<Compared> {
-  const { apt, settings } = desk.host
-  const [upgradable, held, installed] = await Promise.all([apt.simulateUpgrade(), apt.holds(), apt.installed()])
-  const restrictions = { excluded: settings.apt.exclude, held }
-  if (manifest.length === 0) {
-    const { changes, notes, reasons } = resolveManifest(upgradable, restrictions)
-    return { install: changes.map(({ name, to }) => ({ name, version: to })), changes, notes, reasons }
-  }
-  const plan = applicable(manifest, installed, upgradable, restrictions)
-  if (plan.install.length === 0) return { ...plan, changes: [] }
-  const simulated: Simulation = await apt.simulateInstall(plan.install)
-  return { install: plan.install, changes: simulated.changes, notes: plan.notes, reasons: [...plan.reasons, ...compareSimulation(plan.install, simulated)] }
+/** By the lists that are there: refreshing them would be a change. */
+async function observedStage(desk: OrderDesk, id: string, manifest: readonly PackageVersion[], reasons: readonly Reason[]): Promise<readonly Reason[]> {
+  const compared = await resolve(desk, manifest, 'host').catch((error: unknown) => ({ install: [], reasons: [asFault(error).toReason()] }))
+  return observed(desk, id, 'stage', { download: compared.install.map(packageText) }, [...reasons, ...compared.reasons])
 }

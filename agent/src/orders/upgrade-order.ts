@@ -1,25 +1,32 @@
 // Upgrade: compared once more, then handed to a unit of its own that outlives this agent; whoever asks again re-attaches.
 import { asFault } from '@pitstop/shared/fault'
 import { parseStatusLine } from '../domain/apt-progress.ts'
+import { inhibitedUnits } from '../domain/apt-timers.ts'
 import { requireManifest, requireSameContent } from '../domain/order-admission.ts'
 import { orderDigest } from '../domain/order-digest.ts'
 import { isFinal } from '../domain/order-state.ts'
 import { timeVetoes, vetoes } from '../domain/veto.ts'
 import { followOrder, wholeProgress } from '../adapters/order-follow.ts'
 import type { OnProgress } from '../ports.ts'
-import { rebootRequired } from '../units/upgrade.ts'
 import { grantOf, type OrderDesk, type OrderView } from './order-desk.ts'
+import { hooksOfStages, isObserving, observed } from './observe.ts'
 import { refused } from './reboot-order.ts'
-import { compare, type PackagesRequest } from './stage-order.ts'
+import type { PackagesRequest } from './stage-order.ts'
+import { type Compared, compareStaged, packageText, resolve } from './staging.ts'
 
 /** No word about the unit for this long, and the doubt is told as it is. */
 const doubtMs = 30_000
 const askEveryMs = 900
+/** Staging has asked needrestart; it takes seconds. */
+const needAgeMs = 10 * 60_000
 
 /** @param signal aborts the attachment, never the upgrade. */
 export async function upgrade(desk: OrderDesk, request: PackagesRequest, onProgress: OnProgress, signal: AbortSignal): Promise<OrderView> {
   const view = await carryOut(desk, request, onProgress, signal)
-  if (view.status === 'succeeded' && view.files.accepted !== undefined) await desk.armed.arm(view.files.accepted)
+  if (view.status !== 'succeeded' || view.files.accepted === undefined) return view
+  // The policy will be asked about inside the slot; needrestart takes seconds, and they are spent here.
+  if (desk.host.settings.rebootPolicy === 'if-needed') await desk.host.rebootNeeds.ask(needAgeMs)
+  await desk.armed.arm(view.files.accepted)
   return view
 }
 
@@ -43,13 +50,19 @@ async function carryOut(desk: OrderDesk, request: PackagesRequest, onProgress: O
 async function accept(desk: OrderDesk, { order, manifest }: PackagesRequest, digest: string): Promise<OrderView | undefined> {
   const { host, clock } = desk
   const time = timeVetoes(grantOf(order), clock.now(), host.settings.maximumClockOffsetMs)
-  const nothing = { install: [], changes: [], notes: [], reasons: [] }
-  let compared: Awaited<ReturnType<typeof compare>> = nothing
+  const nothing: Compared = { install: [], changes: [], notes: [], reasons: [] }
+  let compared = nothing
   let reasons = time
   if (manifest.length > 0) {
     const facts = await host.facts()
-    try { compared = await compare(desk, manifest) } catch (error) { compared = { ...nothing, reasons: [asFault(error).toReason()] } }
+    // What only observes stages nothing.
+    try { compared = await (isObserving(desk) ? resolve(desk, manifest, 'host') : compareStaged(desk, manifest)) } catch (error) { compared = { ...nothing, reasons: [asFault(error).toReason()] } }
     reasons = [...time, ...vetoes('upgrade', facts), ...compared.reasons]
+  }
+  if (isObserving(desk)) {
+    const install = compared.install.map(packageText)
+    const would = install.length === 0 ? { install } : { install, mask: inhibitedUnits, hooks: hooksOfStages(desk, 'before-upgrade') }
+    return refused(order.id, observed(desk, order.id, 'upgrade', would, reasons))
   }
   if (reasons.length > 0) return refused(order.id, reasons)
   const acceptedAtMs = clock.now()
@@ -61,7 +74,7 @@ async function accept(desk: OrderDesk, { order, manifest }: PackagesRequest, dig
   else {
     desk.finish(order.id, {
       status: 'succeeded', atMs: clock.now(), begunAtMs: acceptedAtMs, reasons: [], changes: [], notes: compared.notes,
-      rebootRequired: rebootRequired(host.files)
+      rebootRequired: (await host.rebootNeeds.ask(needAgeMs)).required
     })
   }
   return undefined

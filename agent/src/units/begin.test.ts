@@ -53,3 +53,11 @@ void t.test('a cancellation that was first wins', async (t) => {
   context.store.decide(id, { kind: 'cancelled', atMs: 1, by: 'ada', reasons: [] })
   t.equal(await begin(context), undefined)
 })
+
+void t.test('settings that the release before wrote for this unit still do: what it did not know has its default', async (t) => {
+  const { store, settings: { hooks: _hooks, mode: _mode, ...older } } = await accepted(t)
+  store.keepSettings(id, older)
+  const context = unitContext(store.directory, id)
+  t.match(context.settings, { mode: 'act', hooks: { directory: '/etc/pitstop/hooks.d', deadlineMs: 60_000, undoAfterMs: 7_200_000 } })
+  t.type(await begin(context), 'number')
+})

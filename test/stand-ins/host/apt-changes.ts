@@ -2,6 +2,7 @@
 // the database is written at every step, so that a kill at any moment leaves the half states a real one leaves.
 import { existsSync, mkdirSync, writeFileSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { archiveContent, archiveName } from './apt-lists.ts'
 import { AptError, type AptRequest, print } from './apt-request.ts'
 import type { Step } from './apt-selection.ts'
 import { takeFault } from './faults.ts'
@@ -23,7 +24,7 @@ export async function carryOut(root: string, request: AptRequest, steps: readonl
 
 async function download(root: string, steps: readonly Step[], status: (line: string) => void, ms: number): Promise<void> {
   mkdirSync(at(root, 'archives'), { recursive: true })
-  const missing = steps.filter(({ to }) => !existsSync(archive(root, to)))
+  const missing = steps.filter(({ to }) => to.local === undefined && !existsSync(archive(root, to)))
   const kilobytes = (some: readonly Step[]): number => some.reduce((sum, { to }) => sum + (to.size ?? 100), 0)
   if (steps.length === 0) return
   const all = `${kilobytes(steps).toLocaleString('en')} kB`
@@ -33,7 +34,7 @@ async function download(root: string, steps: readonly Step[], status: (line: str
     status(`dlstatus:1:${(100 * index / missing.length).toFixed(4)}:Retrieving file ${index + 1} of ${missing.length}`)
     print(`Get:${index + 1} http://deb.debian.org/debian bookworm/main ${to.architecture} ${to.name} ${to.architecture} ${to.version} [${to.size ?? 100} kB]`)
     await sleep(ms / missing.length)
-    writeFileSync(archive(root, to), '')
+    writeFileSync(archive(root, to), archiveContent(to))
   }
   if (missing.length > 0) {
     status(`dlstatus:1:100.0000:Retrieving file ${missing.length} of ${missing.length}`)
@@ -41,8 +42,7 @@ async function download(root: string, steps: readonly Step[], status: (line: str
   }
 }
 
-const archive = (root: string, { name, version, architecture }: AvailablePackage): string =>
-  `${at(root, 'archives')}/${name}_${version.replace(':', '%3a')}_${architecture}.deb`
+const archive = (root: string, entry: AvailablePackage): string => `${at(root, 'archives')}/${archiveName(entry)}`
 
 function statusLines(request: AptRequest): (line: string) => void {
   const file = Number(request.options.get('apt::status-fd'))

@@ -11,6 +11,8 @@ export interface AptRequest {
   allowDowngrades: boolean
   allowHeld: boolean
   options: Map<string, string>
+  /** Indexes of local files. */
+  withSource: string[]
   /** Called just before this process kills itself for a fault. */
   cutOff: () => void
 }
@@ -23,12 +25,13 @@ export class AptError extends Error {}
 export function parseRequest(args: readonly string[], cutOff: () => void): AptRequest {
   const request: AptRequest = {
     verb: '', names: [], simulate: false, yes: false, downloadOnly: false, newPackages: false, fixBroken: false,
-    allowDowngrades: false, allowHeld: false, options: new Map(), cutOff
+    allowDowngrades: false, allowHeld: false, options: new Map(), withSource: [], cutOff
   }
   const rest = [...args]
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     if (word === '-o' || word === '--option') setOption(request, rest.shift() ?? '')
     else if (word.startsWith('-o')) setOption(request, word.slice(2))
+    else if (word === '--with-source') request.withSource.push(rest.shift() ?? '')
     else if (word === '-s' || word === '--simulate' || word === '--dry-run' || word === '--just-print') request.simulate = true
     else if (word === '-y' || word === '--yes' || word === '--assume-yes') request.yes = true
     else if (word === '-d' || word === '--download-only') request.downloadOnly = true

@@ -1,8 +1,9 @@
 // What apt-get decides to change, the simple way: a candidate is the highest version, dependencies go one level deep.
 // It refuses what the real one refuses: unknown versions, held packages, downgrades. Prints nothing, changes nothing.
+import { visiblePackages } from './apt-lists.ts'
 import { type AptRequest, AptError } from './apt-request.ts'
 import { compareVersions } from './debian-version.ts'
-import { type AvailablePackage, type InstalledPackage, candidateOf, readDatabase, readLists } from './package-database.ts'
+import { type AvailablePackage, type InstalledPackage, candidateOf, readDatabase } from './package-database.ts'
 
 /** A change apt has decided on. */
 export interface Step { readonly to: AvailablePackage, readonly from: InstalledPackage | undefined }
@@ -16,7 +17,7 @@ export interface Selection {
 }
 
 export function selectUpgrade(root: string, request: AptRequest): Selection {
-  const [{ packages }, lists] = [readDatabase(root), readLists(root)]
+  const [{ packages }, lists] = [readDatabase(root), visiblePackages(root, request)]
   const steps = new Map<string, Step>()
   const kept: string[] = []
   for (const name of Object.keys(packages).sort()) {
@@ -30,7 +31,7 @@ export function selectUpgrade(root: string, request: AptRequest): Selection {
 }
 
 export function selectNamed(root: string, request: AptRequest): Selection {
-  const [{ packages }, lists] = [readDatabase(root), readLists(root)]
+  const [{ packages }, lists] = [readDatabase(root), visiblePackages(root, request)]
   const steps = new Map<string, Step>()
   const notes: string[] = []
   for (const word of request.names) {

@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { mountDataDisk, setDataDiskAside } from './data-disk.ts'
 import { takeFault } from './faults.ts'
 import { at, type MachineSettings } from './host-layout.ts'
-import { kernelsIn } from './post-installation.ts'
+import { kernelsIn } from './kernel-files.ts'
 
 /** @returns the kernel that was started. */
 export function writeBootFiles(root: string, settings: MachineSettings, bootId: string): string {

@@ -6,6 +6,7 @@ import { stringify } from 'yaml'
 import { commandNames, commandWrapper } from './command-wrapper.ts'
 import { writeJson } from './durable-file.ts'
 import { at, type MachineSettings } from './host-layout.ts'
+import { installKernel } from './kernel-files.ts'
 import type { PackageSet } from './default-packages.ts'
 
 export interface HostPlan {
@@ -35,11 +36,10 @@ export function buildHost({ root, settings, packages, agentConfiguration }: Host
   writeJson(at(root, 'lists'), packages.available)
   for (const name of Object.keys(packages.installed)) {
     const kernel = /^linux-image-(\d.*)$/.exec(name)?.[1]
-    if (kernel === undefined) continue
-    place(`boot/vmlinuz-${kernel}`, `kernel ${kernel}\n`)
-    place(`boot/initrd.img-${kernel}`, `initrd ${kernel}\n`)
+    if (kernel !== undefined) installKernel(root, kernel, '')
   }
   place('etc/hostname', `${settings.node}\n`)
+  place('proc/locks', '')
   place('etc/os-release', 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION="12 (bookworm)"\nVERSION_CODENAME=bookworm\nID=debian\n')
   place('etc/debian_version', '12.8\n')
   if (agentConfiguration !== undefined) place('etc/pitstop/agent.yml', stringify(agentConfiguration))

@@ -10,6 +10,7 @@ export const nodeCache = new URL('../../../node_modules/.cache/pitstop-stand-ins
 /** Which first arguments the machine answers; undefined = none of this command. */
 const answeredByMachine: Record<string, string | undefined> = {
   'apt-get': undefined,
+  'apt-cache': '*',
   'apt-mark': 'showhold',
   'dpkg': '--audit|-C|--print-architecture|--compare-versions',
   'dpkg-query': '*', 'gitlab-ctl': '*', 'systemctl': '*', 'systemd-run': '*', 'systemd-notify': '*', 'busctl': '*', 'shutdown': '*'

@@ -1,5 +1,6 @@
 // The commands of a stand-in host except apt-get, by name. The machine answers its askers with this; command.ts has
 // only what needs no machine, and for the rest what a host says that is not up.
+import { aptCache } from './apt-cache.ts'
 import { aptMark, dpkg, dpkgQuery } from './dpkg.ts'
 import { gitlabCtl } from './gitlab-ctl.ts'
 import { appendRecord } from './history.ts'
@@ -41,6 +42,7 @@ async function answerIn({ root, runit, systemd, isOff }: RunningHost, question: 
 
 function packageCommand(root: string, command: string, args: readonly string[]): Answer | undefined {
   switch (command) {
+    case 'apt-cache': return aptCache(root, args)
     case 'apt-mark': return aptMark(root, args)
     case 'dpkg': return dpkg(root, args)
     case 'dpkg-query': return dpkgQuery(root, args)

@@ -42,8 +42,10 @@ export const hostMarker = 'PITSTOP_STAND_IN_HOST'
 export const parentMarker = 'PITSTOP_STAND_IN_PARENT'
 
 export interface GitalySettings {
-  /** host:port of the service and of its /metrics. */
+  /** host:port of the service (or unix:/path) and host:port of its /metrics. */
   readonly listen: string
+  /** It speaks TLS with these files. */
+  readonly tls?: { readonly certificate: string, readonly key: string }
   readonly metrics: string
   /** Paths as the host sees them, without the root. */
   readonly storages: readonly { readonly name: string, readonly path: string }[]

@@ -56,6 +56,7 @@ export function agentConfiguration(root: string, options: HostOptions, addresses
       'service-manager': 'gitlab-ctl',
       'service': 'gitaly',
       'address': addresses.gitaly,
+      'metrics': addresses.metrics,
       'log': '/var/log/gitlab/gitaly/current',
       'stop-deadline': '10s',
       'start-deadline': '30s',

@@ -2,7 +2,7 @@
 // loopback address of its own and leaves none behind.
 import { spawnSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
@@ -340,6 +340,34 @@ void test('apt: simulation, download, install; held and excluded packages stay',
   t.match((await host.run('apt-get', '-s', '-q', 'upgrade')).stdout, /kept back:\n {2}linux-image-amd64 postgresql-client-15\n/, 'without --with-new-pkgs')
 })
 
+void test('apt: lists of its own, a download, and a world of nothing but local files', async (t) => {
+  const host = await runningHost(t)
+  const own = join(host.root, 'own')
+  mkdirSync(join(own, 'lists'), { recursive: true })
+  writeFileSync(join(own, 'preferences'), 'Package: gitlab-ee base-files\nPin: release *\nPin-Priority: -1\n')
+  const seen = ['-o', `Dir::State::lists=${own}/lists`, '-o', `Dir::Etc::preferences=${own}/preferences`]
+  t.notMatch((await host.run('apt-get', '-s', '-q', ...seen, 'upgrade', '--with-new-pkgs')).stdout, /^Inst/m, 'lists that were never refreshed offer nothing')
+  t.equal((await host.run('apt-get', 'update', '-q', ...seen)).exit, 0)
+  const offered = (await host.run('apt-get', '-s', '-q', ...seen, 'upgrade', '--with-new-pkgs')).stdout
+  t.match(offered, /^Inst tzdata/m)
+  t.notMatch(offered, /^Inst (?:gitlab-ee|base-files)/m, 'pinned away')
+  const { stdout } = await host.run('apt-cache', ...seen, 'show', 'tzdata=2024b-0+deb12u1', 'tzdata=0')
+  t.match(stdout, /^Package: tzdata\nVersion: 2024b-0\+deb12u1\nArchitecture: all\n(?:.*\n)*Filename: .*\nSize: \d+\nSHA256: [0-9a-f]{64}\n/)
+  const got = spawnSync(join(host.path, 'apt-get'), ['-q', ...seen, 'download', 'tzdata=2024b-0+deb12u1'], { cwd: own, encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '' } })
+  t.equal(got.status, 0, got.stderr)
+  const file = join(own, 'tzdata_2024b-0+deb12u1_all.deb')
+  writeFileSync(join(own, 'Packages'), stdout.replace(/^Filename: .*$/m, 'Filename: ./tzdata_2024b-0+deb12u1_all.deb'))
+  const local = ['-o', 'Dir::Etc::sourcelist=/dev/null', '--with-source', `${own}/Packages`, 'upgrade', '--with-new-pkgs']
+  t.match((await host.run('apt-get', '-s', '-q', ...local)).stdout, /newly installed.*\nInst tzdata \[2024a-0\+deb12u1\] \(2024b-0\+deb12u1 volatile-packages-file \[all\]\)\nConf/)
+  const content = readFileSync(file)
+  writeFileSync(file, 'torn')
+  t.match(await host.run('apt-get', '-y', '-q', ...local), { exit: 100, stderr: /Hash Sum mismatch/ })
+  t.equal(host.installed()['tzdata']?.version, '2024a-0+deb12u1')
+  writeFileSync(file, content)
+  t.match(await host.run('apt-get', '-y', '-q', ...local), { exit: 0, stdout: /Need to get 0 B\// })
+  t.equal(host.installed()['tzdata']?.version, '2024b-0+deb12u1')
+})
+
 void test('apt: a failing script, an interruption, a lock', async (t) => {
   const host = await runningHost(t)
   const install = ['-y', '-q', 'install', 'openssl=3.0.15-1~deb12u1', 'tzdata=2024b-0+deb12u1']
@@ -377,6 +405,39 @@ void test('apt: a failing script, an interruption, a lock', async (t) => {
   t.equal(patient.exit, 0)
   const both = await Promise.all([host.run('apt-get', '-y', '-q', 'install', 'gitlab-ee=18.5.2-ee.0'), host.run('apt-get', '-y', '-q', 'install', 'gitlab-ee=18.5.2-ee.0')])
   t.same(new Set(both.map(({ exit }) => exit)), new Set([0, 100]), 'two at once: one is refused')
+})
+
+void test('what systemd runs behind a unit is told how it ended, and the unit is not over before; KillMode=process leaves the rest alone', async (t) => {
+  const host = await runningHost(t)
+  const mainPid = async (unit: string): Promise<number> => Number((await host.run('systemctl', 'show', '-p', 'MainPID', '--value', unit)).stdout)
+  const behind = `ExecStopPost="/bin/sh" "-c" "echo $$SERVICE_RESULT $$EXIT_CODE $$EXIT_STATUS >> \\"$$0\\"" "${host.root}/var/log/ends"`
+  const start = async (unit: string, script: string): Promise<void> => {
+    t.same(await host.run('systemd-run', '--quiet', '--collect', `--unit=${unit}`, `--property=${behind}`, '--property=KillMode=process', '--', '/bin/sh', '-c', script), { exit: 0, signal: null, stdout: '', stderr: '' })
+  }
+  const ended = async (count: number): Promise<string> => await host.waitFor('end of the unit', () => {
+    const text = existsSync(join(host.root, 'var/log/ends')) ? readFileSync(join(host.root, 'var/log/ends'), 'utf8') : ''
+    return text.split('\n').length > count && text.trim().split('\n').at(-1)
+  })
+  await start('good', ':')
+  t.equal(await ended(1), 'success exited 0')
+  await start('bad', 'exit 3')
+  t.equal(await ended(2), 'exit-code exited 3')
+  await start('killed', `(sleep 0.3; echo survived > ${host.root}/var/log/rest) & wait`)
+  process.kill(await mainPid('killed'), 'SIGKILL')
+  t.equal(await ended(3), 'signal killed KILL')
+  await host.waitFor('what the unit left behind', () => existsSync(join(host.root, 'var/log/rest')))
+  await start('stopped', 'exec sleep 1000')
+  t.equal((await host.run('systemctl', 'stop', 'stopped')).exit, 0)
+  t.equal(await ended(4), 'success killed TERM', 'when stop comes back, it has run')
+})
+
+void test('a unit that is waited for ends its asker with its own code; its time over is 1, a signal 255', async (t) => {
+  const host = await runningHost(t)
+  // As measured with systemd 252.
+  const waited = (...args: string[]) => host.run('systemd-run', '--wait', '--pipe', '--quiet', '--collect', ...args)
+  t.match(await waited('--setenv=GREETING=hello', '--', '/bin/sh', '-c', 'echo $GREETING; echo no >&2; exit 3'), { exit: 3, stdout: 'hello\n', stderr: 'no\n' })
+  t.match(await waited('--property=RuntimeMaxSec=200ms', '--', '/bin/sleep', '30'), { exit: 1 })
+  t.match(await waited('--', '/bin/sh', '-c', 'kill -9 $$'), { exit: 255 })
 })
 
 void test('a unit outlives its caller, refuses a second of its name, ends by stop', async (t) => {
@@ -419,13 +480,16 @@ void test('scheduled shutdowns, masks and notices', async (t) => {
   t.ok(existsSync(join(host.root, 'run/systemd/shutdown/scheduled')))
   t.equal((await host.run('shutdown', '-c')).exit, 0)
   t.match((await host.run('busctl', ...ask)).stdout, '"data":["",')
-  t.equal((await host.run('systemctl', 'mask', '--runtime', 'apt-daily.timer')).stderr, 'Created symlink /run/systemd/system/apt-daily.timer → /dev/null.\n')
   await host.run('systemctl', 'stop', 'apt-daily.timer')
+  t.equal((await host.run('systemctl', 'mask', '--runtime', 'apt-daily.timer')).stderr, 'Created symlink /run/systemd/system/apt-daily.timer → /dev/null.\n')
   t.equal((await host.run('systemctl', 'show', '-p', 'UnitFileState,LoadState,ActiveState', 'apt-daily.timer')).stdout, 'LoadState=masked\nActiveState=inactive\nUnitFileState=masked-runtime\n')
   t.match(await host.run('systemctl', 'start', 'apt-daily.timer'), { exit: 1, stderr: 'Failed to start apt-daily.timer: Unit apt-daily.timer is masked.\n' })
   t.equal((await host.run('systemctl', 'unmask', '--runtime', 'apt-daily.timer')).stderr, 'Removed "/run/systemd/system/apt-daily.timer".\n')
   t.equal((await host.run('systemctl', 'start', 'apt-daily.timer')).exit, 0)
   t.equal((await host.run('systemctl', 'is-active', 'apt-daily.timer')).stdout, 'active\n')
+  await host.run('systemctl', 'mask', '--runtime', 'apt-daily-upgrade.timer', 'unattended-upgrades.service')
+  await host.run('systemctl', 'unmask', '--runtime', 'apt-daily-upgrade.timer', 'unattended-upgrades.service')
+  t.equal((await host.run('systemctl', 'is-active', 'apt-daily-upgrade.timer', 'unattended-upgrades')).stdout, 'failed\nactive\n', 'a timer does not live through its mask, a service does')
   t.match(await host.run('systemd-notify', '--ready'), { exit: 1, stderr: /NOTIFY_SOCKET was not set/ })
 })
 

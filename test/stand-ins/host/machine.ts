@@ -64,6 +64,7 @@ const units = createUnits({ root, environment, askers, tell }, [
 const systemd = createSystemdCommands({
   root, units, timerSlackMs: settings.timerSlackMs, path: environment['PATH'] ?? '',
   orderReboot,
+  isStopping: () => power === 'stopping',
   agentReady: () => { tell('agent-ready', { pid: agent.pid() }) }
 })
 const host = { root, runit, systemd, bootId: () => bootId, isOff: () => power === 'off' }

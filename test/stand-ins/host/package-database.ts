@@ -37,6 +37,9 @@ export interface AvailablePackage {
   readonly rebootRequired?: boolean
   /** kB of the archive. */
   readonly size?: number
+  /** A file on this host, and what its index says of it. */
+  readonly local?: string
+  readonly sha256?: string
 }
 
 export const readDatabase = (root: string): PackageDatabase => readJson<PackageDatabase>(at(root, 'packages'), { packages: {} })

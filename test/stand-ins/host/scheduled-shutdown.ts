@@ -1,6 +1,7 @@
 // The shutdown that is scheduled on a stand-in host, as logind keeps it: set and asked by shutdown and by busctl.
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { type Answer, ok, refuse } from './pid1-question.ts'
+import type { Power } from './systemctl.ts'
 
 export interface ScheduledShutdown {
   readonly shutdown: (args: readonly string[]) => Answer
@@ -9,8 +10,7 @@ export interface ScheduledShutdown {
   readonly reset: () => void
 }
 
-/** @param orderReboot @returns what begins it, once the asker has been told. */
-export function createScheduledShutdown(root: string, orderReboot: () => () => void): ScheduledShutdown {
+export function createScheduledShutdown(root: string, { orderReboot, isStopping }: Power): ScheduledShutdown {
   // After a cancellation systemd leaves "infinity" as the time: only the type tells whether there is one.
   let scheduled: { type: string, usec: string } = { type: '', usec: '0' }
   let countdown: NodeJS.Timeout | undefined
@@ -60,6 +60,9 @@ export function createScheduledShutdown(root: string, orderReboot: () => () => v
     if (verb === 'get-property' && member === 'ScheduledShutdown') {
       return ok(json ? `{"type":"(st)","data":["${scheduled.type}",${scheduled.usec}]}\n` : `(st) "${scheduled.type}" ${scheduled.usec}\n`)
     }
+    if (verb === 'get-property' && member === 'PreparingForShutdown') return ok(json ? `{"type":"b","data":${isStopping()}}\n` : `b ${isStopping()}\n`)
+    // Nobody asks for time on a stand-in host.
+    if (verb === 'call' && member === 'ListInhibitors') return ok(json ? '{"type":"a(ssssuu)","data":[[]]}\n' : 'a(ssssuu) 0\n')
     if (verb === 'call' && member === 'ScheduleShutdown') {
       const [signature, type = '', usec = ''] = values
       if (signature !== 'st' || type !== 'reboot' || !/^\d+$/.test(usec)) return refuse('Call failed: Unsupported shutdown type')

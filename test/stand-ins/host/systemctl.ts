@@ -2,8 +2,14 @@
 import { type Answer, ok, refuse } from './pid1-question.ts'
 import type { Unit, Units } from './units.ts'
 
-/** @param orderReboot returns what begins it, once the asker has been told. */
-export async function systemctl(units: Units, orderReboot: () => () => void, args: readonly string[]): Promise<Answer> {
+export interface Power {
+  /** Orders a reboot. @returns what begins it, once the asker has been told. */
+  readonly orderReboot: () => () => void
+  /** PID 1 is at work on a shutdown. */
+  readonly isStopping: () => boolean
+}
+
+export async function systemctl(units: Units, power: Power, args: readonly string[]): Promise<Answer> {
   const [wanted, words] = [[] as string[], [] as string[]]
   let [value, runtime, quiet, now] = [false, false, false, false]
   const rest = [...args]
@@ -14,6 +20,7 @@ export async function systemctl(units: Units, orderReboot: () => () => void, arg
     else if (word === '--runtime') runtime = true
     else if (word === '-q' || word === '--quiet') quiet = true
     else if (word === '--now') now = true
+    else if (word.startsWith('--message=')) continue
     else if (/^--(?:no-pager|no-wall|no-block|system|plain|full|no-legend|no-ask-password)$/.test(word) || word === '-i' || word === '--') continue
     else if (word.startsWith('-')) return refuse(`systemctl: unrecognized option '${word}'`)
     else words.push(word)
@@ -21,7 +28,7 @@ export async function systemctl(units: Units, orderReboot: () => () => void, arg
   const [verb = '', ...names] = words
   const fullNames = names.map((name) => (/\.[a-z]+$/.test(name) && /\.(?:service|timer|target|slice|socket)$/.test(name) ? name : `${name}.service`))
   switch (verb) {
-    case 'reboot': return { ...ok(), after: orderReboot() }
+    case 'reboot': return { ...ok(), after: power.orderReboot() }
     case 'show': return ok(fullNames.map((name) => show(units, name, wanted, value)).join('\n'))
     case 'is-active': {
       const states = fullNames.map((name) => units.find(name)?.active ?? 'inactive')
@@ -35,7 +42,7 @@ export async function systemctl(units: Units, orderReboot: () => () => void, arg
       const states = fullNames.map((name) => fileStateOf(units, name))
       return { stdout: states.map((state) => `${state}\n`).join(''), stderr: '', exit: states.some((state) => state === 'enabled' || state === 'static') ? 0 : 1 }
     }
-    case 'is-system-running': return ok('running\n')
+    case 'is-system-running': return power.isStopping() ? { stdout: 'stopping\n', stderr: '', exit: 1 } : ok('running\n')
     case 'daemon-reload': return ok()
     case 'stop': return await each(fullNames, async (name) => {
       if (units.find(name) === undefined) return `Failed to stop ${name}: Unit ${name} not loaded.`

@@ -1,16 +1,14 @@
 // What PID 1 and logind answer on a stand-in host, by command.
 import { type Answer, ok, type Question, refuse } from './pid1-question.ts'
 import { createScheduledShutdown } from './scheduled-shutdown.ts'
-import { systemctl } from './systemctl.ts'
+import { type Power, systemctl } from './systemctl.ts'
 import { systemdRun } from './systemd-run.ts'
 import type { Units } from './units.ts'
 
-interface Hands {
+interface Hands extends Power {
   readonly root: string
   readonly units: Units
   readonly timerSlackMs: number
-  /** Orders a reboot; it begins when the function it returns is called. */
-  readonly orderReboot: () => () => void
   readonly agentReady: () => void
   /** Where a unit's program is looked for, besides the caller's PATH. */
   readonly path: string
@@ -23,8 +21,8 @@ export interface SystemdCommands {
   readonly reset: () => void
 }
 
-export function createSystemdCommands({ root, units, timerSlackMs, orderReboot, agentReady, path }: Hands): SystemdCommands {
-  const scheduled = createScheduledShutdown(root, orderReboot)
+export function createSystemdCommands({ root, units, timerSlackMs, orderReboot, isStopping, agentReady, path }: Hands): SystemdCommands {
+  const scheduled = createScheduledShutdown(root, { orderReboot, isStopping })
 
   function notify(args: readonly string[], environment: Question['environment']): Answer {
     if ((environment['NOTIFY_SOCKET'] ?? '') === '') return refuse('No status data could be sent: $NOTIFY_SOCKET was not set')
@@ -35,8 +33,8 @@ export function createSystemdCommands({ root, units, timerSlackMs, orderReboot, 
   return {
     async answer({ command, args, environment }) {
       switch (command) {
-        case 'systemctl': return await systemctl(units, orderReboot, args)
-        case 'systemd-run': return systemdRun({ units, timerSlackMs, path }, args, environment['PATH'] ?? '')
+        case 'systemctl': return await systemctl(units, { orderReboot, isStopping }, args)
+        case 'systemd-run': return await systemdRun({ units, timerSlackMs, path }, args, environment['PATH'] ?? '')
         case 'busctl': return scheduled.busctl(args)
         case 'shutdown': return scheduled.shutdown(args)
         case 'systemd-notify': return notify(args, environment)

@@ -11,10 +11,10 @@ interface Surroundings {
   readonly path: string
 }
 
-export function systemdRun({ units, timerSlackMs, path }: Surroundings, args: readonly string[], callersPath: string): Answer {
+export async function systemdRun({ units, timerSlackMs, path }: Surroundings, args: readonly string[], callersPath: string): Promise<Answer> {
   let name: string | undefined
   let delayMs: number | undefined
-  let [quiet, collect, precise] = [false, false, false]
+  let [quiet, collect, precise, wait, pipe] = [false, false, false, false, false]
   let description = ''
   const environment: Record<string, string> = {}
   const properties = new Map<string, string>()
@@ -32,6 +32,8 @@ export function systemdRun({ units, timerSlackMs, path }: Surroundings, args: re
     else if (!word.startsWith('-')) argv.push(word, ...rest.splice(0))
     else if (option === '--quiet' || option === '-q') quiet = true
     else if (option === '--collect' || option === '-G') collect = true
+    else if (option === '--wait') wait = true
+    else if (option === '--pipe' || option === '-P') pipe = true
     else if (option === '--no-block' || option === '--system' || option === '--no-ask-password') continue
     else if (option === '--unit' || option === '-u') name = value().replace(/\.(?:service|timer)$/, '')
     else if (option === '--on-active') {
@@ -55,13 +57,17 @@ export function systemdRun({ units, timerSlackMs, path }: Surroundings, args: re
   const found = executable(program, `${callersPath}:${path}`)
   if (found === undefined) return refuse(`Failed to find executable ${program}: No such file or directory`)
   name ??= `run-r${Math.random().toString(16).slice(2)}`
+  if (wait && delayMs !== undefined) return refuse('--wait may not be combined with --on-active=.')
+  const end = Promise.withResolvers<Answer>()
   const taken = units.run({
+    ...wait && pipe ? { ended: (exit, stdout, stderr) => { end.resolve({ exit, stdout, stderr }) } } : {},
     name, argv: [found, ...argv.slice(1)], environment, collect, properties, description: description === '' ? argv.join(' ') : description,
     delayMs: delayMs === undefined ? undefined : delayMs + (precise ? 0 : timerSlackMs)
   })
   if (taken !== undefined) {
     return refuse(`Failed to start transient ${taken.endsWith('.timer') ? 'timer' : 'service'} unit: Unit ${taken} was already loaded or has a fragment file.`)
   }
+  if (wait && pipe) return await end.promise
   if (quiet) return ok()
   return ok('', delayMs === undefined ? `Running as unit: ${name}.service\n` : `Running timer as unit: ${name}.timer\nWill run service as unit: ${name}.service\n`)
 }

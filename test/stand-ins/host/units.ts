@@ -32,6 +32,8 @@ interface TransientUnit {
   readonly description: string
   /** ms to wait first; undefined = now. */
   readonly delayMs: number | undefined
+  /** systemd-run --wait --pipe: told of its end, and of what it wrote, which is then not in the journal. */
+  readonly ended?: (exit: number, stdout: string, stderr: string) => void
 }
 
 interface Surroundings {
@@ -99,10 +101,16 @@ export function createUnits({ root, environment, askers, tell }: Surroundings, o
     const journal = openSync(`${at(root, 'journal')}/${name}.log`, 'a', 0o640)
     const [program = '', ...args] = spec.argv
     const child = spawn(program, args, {
-      cwd: '/', detached: true, stdio: ['ignore', journal, journal], env: { ...environment, ...spec.environment, INVOCATION_ID: id }
+      cwd: '/', detached: true, stdio: spec.ended === undefined ? ['ignore', journal, journal] : ['ignore', 'pipe', 'pipe'], env: { ...environment, ...spec.environment, INVOCATION_ID: id }
     })
     closeSync(journal)
+    let [stdout, stderr] = ['', '']
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => { stdout += text })
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => { stderr += text })
     const processes = (): number[] => processesUnder(id, child.pid ?? 0, askers)
+    // Only the main process hears of a stop then, and what it leaves behind goes on.
+    const alone = spec.properties.get('KillMode') === 'process'
+    const stopped = (): number[] => alone ? processes().filter((pid) => pid === child.pid) : processes()
     let timedOut = false
     let stopping = false
     const limit = seconds(spec.properties.get('RuntimeMaxSec'))
@@ -112,24 +120,41 @@ export function createUnits({ root, environment, askers, tell }: Surroundings, o
     }, limit)
     if (watch !== undefined) timers.add(watch)
     const ended = new Promise<void>((resolve) => {
-      const finish = (result: string, exitCode: number): void => {
+      const finish = async (result: string, exitCode: number, killedBy: NodeJS.Signals | null): Promise<void> => {
         clearTimeout(watch)
         // What the main process leaves behind goes with it.
-        signalAll(processes(), 'SIGKILL')
+        if (!alone) signalAll(processes(), 'SIGKILL')
+        await stopPost(result, exitCode, killedBy)
         tell('unit-exit', { unit: name, result, exit: exitCode })
         const timer = units.get(`${spec.name}.timer`)
         if (timer?.fileState === 'transient') units.delete(timer.name)
         const failed = result !== 'success' && !stopping
         if (failed && !spec.collect) Object.assign(unit, { active: 'failed', sub: 'failed', pid: 0, result, exitCode })
         else if (units.get(name) === unit) units.delete(name)
+        // As systemd 252: 1 for a time-out, 255 for a signal.
+        spec.ended?.(result === 'timeout' ? 1 : result === 'signal' ? 255 : exitCode, stdout, stderr)
         resolve()
       }
-      child.on('error', () => { finish('exit-code', 203) })
-      child.on('exit', (code, signal) => {
+      child.on('error', () => { void finish('exit-code', 203, null) })
+      child.on(spec.ended === undefined ? 'exit' : 'close', (code, signal) => {
         const byTerm = signal === 'SIGTERM' || signal === 'SIGHUP' || signal === 'SIGINT' || signal === 'SIGPIPE'
-        finish(timedOut ? 'timeout' : code === 0 || byTerm ? 'success' : code === null ? 'signal' : 'exit-code', code ?? 0)
+        void finish(timedOut ? 'timeout' : code === 0 || byTerm ? 'success' : code === null ? 'signal' : 'exit-code', code ?? 0, signal)
       })
     })
+    /** ExecStopPost: run whatever the end was, told how it was; the unit is not over before. */
+    async function stopPost(result: string, exitCode: number, killedBy: NodeJS.Signals | null): Promise<void> {
+      const [command, ...rest] = commandLine(spec.properties.get('ExecStopPost') ?? '')
+      if (command === undefined) return
+      Object.assign(unit, { active: 'deactivating', sub: 'stop-post', pid: 0 })
+      const told = { SERVICE_RESULT: result, EXIT_CODE: killedBy === null ? 'exited' : 'killed', EXIT_STATUS: killedBy?.slice(3) ?? String(exitCode) }
+      const output = openSync(`${at(root, 'journal')}/${name}.log`, 'a', 0o640)
+      const post = spawn(command, rest, { cwd: '/', detached: true, stdio: ['ignore', output, output], env: { ...environment, ...spec.environment, ...told, INVOCATION_ID: id } })
+      closeSync(output)
+      await new Promise<void>((resolve) => {
+        post.on('error', () => { resolve() })
+        post.on('exit', () => { resolve() })
+      })
+    }
     running.add(ended)
     void ended.then(() => running.delete(ended))
     const unit: Unit = {
@@ -138,7 +163,7 @@ export function createUnits({ root, environment, askers, tell }: Surroundings, o
       async stop() {
         stopping = true
         Object.assign(unit, { active: 'deactivating', sub: 'stop-sigterm' })
-        await endAll(processes, seconds(spec.properties.get('TimeoutStopSec')) ?? 5000)
+        await endAll(stopped, seconds(spec.properties.get('TimeoutStopSec')) ?? 5000)
         await ended
       }
     }
@@ -157,6 +182,9 @@ export function createUnits({ root, environment, askers, tell }: Surroundings, o
       if (isLink(path)) return undefined
       mkdirSync(path.slice(0, path.lastIndexOf('/')), { recursive: true })
       symlinkSync('/dev/null', path)
+      // systemd 252: a timer that is masked while it runs has failed, and no unmask starts it again. A service runs on.
+      const unit = units.get(name)
+      if (unit !== undefined && name.endsWith('.timer') && unit.active === 'active') Object.assign(unit, { active: 'failed', sub: 'failed', result: 'resources' })
       return path.slice(root.length)
     },
     unmask(name, runtime) {
@@ -198,8 +226,9 @@ export function createUnits({ root, environment, askers, tell }: Surroundings, o
     async stop(name) {
       const unit = units.get(name)
       if (unit === undefined) return
+      if (unit.active === 'inactive' || unit.active === 'failed') return
       if (unit.stop === undefined) Object.assign(unit, { active: 'inactive', sub: 'dead', pid: 0 })
-      else if (unit.active !== 'inactive' && unit.active !== 'failed') await unit.stop()
+      else await unit.stop()
     },
     start(name) {
       const unit = units.get(name)
@@ -224,6 +253,10 @@ export function createUnits({ root, environment, askers, tell }: Surroundings, o
     }
   }
 }
+
+/** The words of an Exec line: quotes and backslashes as in systemd.service(5), "$$" for a dollar. */
+const commandLine = (text: string): string[] => [...text.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)]
+  .map(([, quoted, plain]) => (quoted?.replaceAll(/\\(.)/g, '$1') ?? plain ?? '').replaceAll('$$', '$'))
 
 /** systemd's time spans, in ms: "30", "500ms", "1min 30s"; undefined for infinity or nothing. */
 export function seconds(text: string | undefined): number | undefined {
