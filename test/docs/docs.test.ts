@@ -21,7 +21,7 @@ void t.test('RUNBOOK.md explains every step, every state of a node and every eve
 
 for (const document of ['README.md', 'ARCHITECTURE.md', 'RUNBOOK.md', 'CONTRIBUTING.md', 'DECISIONS.md']) {
   void t.test(`${document}: every path it names exists`, async (t) => {
-    const named = [...text(document).matchAll(/`((?:agent|coordinator|proto|shared|test|docs|\.ci)\/[\w./-]*)`/g)].map(([, path]) => path ?? '')
+    const named = [...text(document).matchAll(/`((?:agent|coordinator|packaging|proto|shared|test|docs|\.ci)\/[\w./-]*)`/g)].map(([, path]) => path ?? '')
     for (const path of named) t.ok(existsSync(new URL(path, root)), path)
   })
 }
