@@ -124,7 +124,7 @@ export interface Apt {
   /** By the host's lists, or by those of the last `update`. */
   readonly simulateUpgrade: (lists?: 'host' | 'own') => Promise<Simulation>
   /** By nothing but what is staged. */
-  readonly simulateStaged: (entries: readonly StagedPackage[]) => Promise<Simulation>
+  readonly simulateStaged: (entries: readonly Stanza[]) => Promise<Simulation>
   /** What our own lists know of these; those that they do not offer are left out. */
   readonly stanzas: (packages: readonly PackageVersion[]) => Promise<readonly Stanza[]>
   /** In among the staged archives. What did come is kept also when the rest did not. */

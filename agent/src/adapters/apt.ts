@@ -9,8 +9,7 @@ import { Fault } from '@pitstop/shared/fault'
 import { aptFault } from '../domain/apt-fault.ts'
 import { completelyInstalled, packageFormat, parseNames, parsePackages, parseSimulation } from '../domain/apt-output.ts'
 import type { PackageVersion } from '../domain/apt-plan.ts'
-import { parseStanzas } from '../domain/apt-stanza.ts'
-import type { StagedPackage } from '../domain/staged-packages.ts'
+import { parseStanzas, type Stanza } from '../domain/apt-stanza.ts'
 import type { Apt, Command, HostFiles, HostSettings, RunCommand } from '../ports.ts'
 import { aptDirectories, emptyDownloads, prepareDirectories } from './apt-directories.ts'
 import { dpkgState } from './host-checks.ts'
@@ -42,7 +41,7 @@ export function apt(run: RunCommand, { root, apt: settings }: Pick<HostSettings,
   const pinned = [...strict, ...wholePhases, `Dir::Etc::preferences=${directories.preferences}`]
   const own = option([...pinned, `Dir::State::lists=${directories.lists}`, `Dir::Cache=${directories.cache}`, `Dir::Cache::archives=${directories.cache}/archives`])
   const hosts = option([...pinned, 'Dir::Cache::pkgcache=', 'Dir::Cache::srcpkgcache='])
-  const stagedOnly = (entries: readonly StagedPackage[]): readonly string[] => [
+  const stagedOnly = (entries: readonly Stanza[]): readonly string[] => [
     // Another place for archives than the staged files': apt holds a file against its hash only when it fetches it.
     ...option([...pinned, 'Dir::Etc::sourcelist=/dev/null', 'Dir::Etc::sourceparts=/dev/null', `Dir::State::lists=${directories.noLists}`,
       'Dir::Cache::pkgcache=', 'Dir::Cache::srcpkgcache=', `Dir::Cache::archives=${directories.cache}/archives`]),

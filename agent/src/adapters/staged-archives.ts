@@ -51,7 +51,7 @@ export class StagedArchives implements Archives {
   }
 
   /** Path of an index of exactly these, for apt's --with-source: the name must be "Packages". */
-  writePackages(entries: readonly StagedPackage[]): string {
+  writePackages(entries: readonly Stanza[]): string {
     const path = join(this.#directories.staged, 'Packages')
     writeFileSync(path, packagesFile(entries))
     return path

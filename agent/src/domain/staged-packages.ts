@@ -52,4 +52,4 @@ export function withoutObsolete(index: StagedIndex, installed: readonly Installe
 }
 
 /** An index of local files, as apt reads it with `--with-source`. */
-export const packagesFile = (entries: readonly StagedPackage[]): string => entries.map(({ text }) => `${text}\n`).join('\n')
+export const packagesFile = (entries: readonly Stanza[]): string => entries.map(({ text }) => `${text}\n`).join('\n')

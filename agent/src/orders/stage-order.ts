@@ -10,7 +10,8 @@ import type { OnProgress } from '../ports.ts'
 import { grantOf, type OrderDesk, type OrderView } from './order-desk.ts'
 import { isObserving, observed } from './observe.ts'
 import { refused } from './reboot-order.ts'
-import { carryOutStaging, type Compared, packageText, resolve } from './staging.ts'
+import { type Compared, packageText, resolve } from './resolve-packages.ts'
+import { carryOutStaging } from './staging.ts'
 
 export interface PackagesRequest {
   readonly order: OrderRequest

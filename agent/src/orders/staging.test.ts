@@ -99,6 +99,20 @@ void t.test('holds, newer versions, removals and what the manifest does not have
   t.match(world.packages(), { 'newer': '3 ii', 'held': '1 hi', 'plain': '1 ii', 'both:i386': '2 ii' }, 'nothing goes back, nothing is removed')
 })
 
+void t.test('a phased update waits on the canary until it is meant for everybody; once it is in the manifest, no host\'s phase matters', options, async (t) => {
+  const world = await packageOrders(t)
+  world.publish({ name: 'library', version: '1' }, { name: 'tool', version: '1', depends: 'library' })
+  world.run('apt-get', 'update')
+  world.run('apt-get', '-y', '-q', 'install', 'tool')
+  world.publish({ name: 'library', version: '2', fields: ['Phased-Update-Percentage: 0'], depends: 'fresh' }, { name: 'tool', version: '2', depends: 'library (>= 2)' }, { name: 'fresh', version: '1' }, { name: 'elsewhere', version: '1' })
+  t.match(await world.stage(), { status: 'succeeded', changes: { length: 0 }, notes: [/library is kept back/, /tool is kept back/] })
+  const manifest = [{ name: 'library', version: '2' }, { name: 'tool', version: '2' }, { name: 'fresh', version: '1' }, { name: 'elsewhere', version: '1' }]
+  const staged = await world.stage(manifest)
+  t.match(staged, { status: 'succeeded', changes: { length: 3 }, notes: [/elsewhere is not installed here/] }, staged.reasons.join())
+  t.match(await world.upgrade(manifest), { status: 'succeeded' })
+  t.same(world.packages(), { fresh: '1 ii', library: '2 ii', tool: '2 ii' })
+})
+
 void t.test('a repository that does not answer is no success with the lists of yesterday', options, async (t) => {
   const world = await packageOrders(t)
   world.publish({ name: 'one', version: '1' })

@@ -1,31 +1,17 @@
 // The work of a stage order: what would change here, held against the manifest or resolved into one, fetched and proven. Changes
 // no installed package. What is staged already stays good when the repository has moved on: then not even the lists are
 // refreshed, so that another night begins where the first one ended.
-import { Fault, type Reason } from '@pitstop/shared/fault'
+import { Fault } from '@pitstop/shared/fault'
 import { manifestHash } from '@pitstop/shared/digest'
 import { dpkgLockFree } from '../adapters/dpkg-files.ts'
 import { lockedBy } from '../domain/apt-fault.ts'
-import type { InstalledPackage, SimulatedChange } from '../domain/apt-output.ts'
-import { applicable, compareSimulation, type PackageVersion, resolveManifest } from '../domain/apt-plan.ts'
+import { compareSimulation, type PackageVersion } from '../domain/apt-plan.ts'
 import { heldBy } from '../domain/file-lock.ts'
-import type { Change } from '../domain/order-record.ts'
 import { spaceNeed, spaceReasons } from '../domain/package-space.ts'
 import { notStaged, stagedEntries, type StagedPackage, withoutObsolete, withStaged } from '../domain/staged-packages.ts'
 import type { OnProgress } from '../ports.ts'
 import type { OrderDesk } from './order-desk.ts'
-
-export interface Compared {
-  readonly install: readonly PackageVersion[]
-  readonly changes: readonly Change[]
-  readonly notes: readonly string[]
-  readonly reasons: readonly Reason[]
-}
-
-/** What apt offers for these, for the origins. */
-interface Resolved extends Compared {
-  readonly offered: readonly SimulatedChange[]
-  readonly installed: readonly InstalledPackage[]
-}
+import { asOffers, type Compared, describedChanges, packageText, resolve, type Resolved } from './resolve-packages.ts'
 
 export async function carryOutStaging(desk: OrderDesk, manifest: readonly PackageVersion[], onProgress: OnProgress): Promise<Compared> {
   const { apt, settings: { root, apt: settings } } = desk.host
@@ -50,20 +36,6 @@ export async function carryOutStaging(desk: OrderDesk, manifest: readonly Packag
   const outcome = await proven(desk, resolved)
   if (outcome.reasons.length === 0) apt.archives.replace({ ...apt.archives.read(), listsFor: asked === '' ? manifestHash(outcome.install) : asked })
   return outcome
-}
-
-/** With an empty manifest the host's own resolution; else what of the manifest applies here, and every difference. */
-export async function resolve({ host: { apt, settings } }: OrderDesk, manifest: readonly PackageVersion[], lists: 'own' | 'host'): Promise<Resolved> {
-  const [upgrade, held, installed] = await Promise.all([apt.simulateUpgrade(lists), apt.holds(), apt.installed()])
-  const restrictions = { excluded: settings.apt.exclude, held }
-  if (manifest.length === 0) {
-    const { changes, notes, reasons } = resolveManifest(upgrade, restrictions)
-    return { install: changes.map(({ name, to }) => ({ name, version: to })), changes, notes, reasons, offered: changes, installed }
-  }
-  // A new package that is staged was needed here when it was staged, whatever the lists of now know of it.
-  const offered = [...upgrade.changes, ...asOffers(stagedEntries(apt.archives.read(), manifest).entries.filter(({ name }) => !upgrade.changes.some((each) => each.name === name)))]
-  const { install, notes, reasons } = applicable(manifest, installed, { ...upgrade, changes: offered }, restrictions)
-  return { install, changes: describedChanges(install, installed, offered), notes, reasons, offered, installed }
 }
 
 /** undefined = something is missing, or differs by the lists of that time: then all is looked at anew. */
@@ -109,34 +81,6 @@ async function proven({ host: { apt } }: OrderDesk, { install, installed, notes,
   return { install, changes: describedChanges(install, installed, [...offered, ...asOffers(entries)]), notes, reasons }
 }
 
-/**
- * Upgrade: the same from nothing but what is staged, without network. While somebody else's apt is at work its state is in motion:
- * then only the order's unit, which waits for it, can tell.
- */
-export async function compareStaged({ host: { apt, settings, files } }: OrderDesk, manifest: readonly PackageVersion[]): Promise<Compared> {
-  const [held, installed] = await Promise.all([apt.holds(), apt.installed()])
-  const staged = apt.archives.read().packages.filter((each) => manifest.some(({ name, version }) => name === each.name && version === each.version))
-  const { install, notes, reasons } = applicable(manifest, installed, { changes: asOffers(staged), removed: [], kept: [], unread: [] }, { excluded: settings.apt.exclude, held })
-  const { entries, missing } = stagedEntries({ listsFor: '', packages: staged }, install)
-  const changes = describedChanges(install, installed, asOffers(entries))
-  const differences = missing.length > 0 ? missing.map(notStaged)
-    : install.length === 0 || reasons.length > 0 || files.dpkgLockHolder() !== undefined ? [] : compareSimulation(install, await apt.simulateStaged(entries))
-  return { install, changes, notes, reasons: [...reasons, ...differences] }
-}
-
-const asOffers = (entries: readonly StagedPackage[]): readonly SimulatedChange[] =>
-  entries.map(({ name, version, origin, security }) => ({ name, from: '', to: version, origin, security }))
-
-function describedChanges(install: readonly PackageVersion[], installed: readonly InstalledPackage[], offers: readonly SimulatedChange[]): readonly Change[] {
-  const versions = new Map(installed.map(({ name, version }) => [name, version]))
-  return install.map(({ name, version }) => {
-    const offer = offers.find((each) => each.name === name && each.to === version && each.origin !== '')
-    return { name, from: versions.get(name) ?? '', to: version, origin: offer?.origin ?? '', security: offer?.security ?? false }
-  })
-}
-
 /** What upgrades that are not over still need. */
 const neededByOrders = ({ store }: OrderDesk): readonly PackageVersion[] => store.readAll()
   .filter(({ accepted, decision, outcome }) => accepted?.step === 'upgrade' && outcome === undefined && decision?.kind !== 'cancelled').flatMap(({ accepted }) => accepted?.install ?? [])
-
-export const packageText = ({ name, version }: PackageVersion): string => `${name}=${version}`

@@ -12,7 +12,7 @@ import { grantOf, type OrderDesk, type OrderView } from './order-desk.ts'
 import { hooksOfStages, isObserving, observed } from './observe.ts'
 import { refused } from './reboot-order.ts'
 import type { PackagesRequest } from './stage-order.ts'
-import { type Compared, compareStaged, packageText, resolve } from './staging.ts'
+import { type Compared, compareStaged, packageText, resolve } from './resolve-packages.ts'
 
 /** No word about the unit for this long, and the doubt is told as it is. */
 const doubtMs = 30_000
