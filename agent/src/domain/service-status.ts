@@ -18,6 +18,9 @@ export interface ServiceReading {
 const reading = (text: string, name: string, state: RunState, rest: Partial<ServiceReading> = {}): ServiceReading =>
   ({ name, state, pid: 0, uptimeS: 0, normallyDown: false, text, ...rest })
 
+/** 0 for what is no number that a process or a clock could have. */
+const count = (text = ''): number => /^\d{1,15}$/.test(text) ? Number(text) : 0
+
 /** All services in the output of `gitlab-ctl status [NAME]`; lines that name no service are left out. */
 export const parseGitlabCtl = (text: string): readonly ServiceReading[] =>
   text.split('\n').flatMap((line) => parseLine(line.trim()) ?? [])
@@ -33,8 +36,8 @@ function parseLine(line: string): ServiceReading | undefined {
   const [, word = '', name = '', rest = ''] = match
   // Behind ';' stands the log service's own status.
   const own = rest.split(';')[0] ?? ''
-  const pid = Number(/\(pid (\d+)\)/.exec(own)?.[1] ?? 0)
-  const uptimeS = Number(/(?:^|\s)(\d+)s\b/.exec(own)?.[1] ?? 0)
+  const pid = count(/\(pid (\d+)\)/.exec(own)?.[1])
+  const uptimeS = count(/(?:^|\s)(\d+)s\b/.exec(own)?.[1])
   const facts = { pid, uptimeS, normallyDown: /\bnormally down\b/.test(own) }
   switch (word) {
     case 'run':
@@ -55,8 +58,8 @@ export function parseSystemctlShow(text: string, name: string, uptimeMs: number)
   }))
   const active = value.get('ActiveState')
   const line = `${active ?? '?'} (${value.get('SubState') ?? '?'}), pid ${value.get('MainPID') ?? '?'}, ${value.get('UnitFileState') ?? '?'}`
-  const pid = Number(value.get('MainPID') ?? 0) || 0
-  const enteredUs = Number(value.get('ActiveEnterTimestampMonotonic') ?? 0) || 0
+  const pid = count(value.get('MainPID'))
+  const enteredUs = count(value.get('ActiveEnterTimestampMonotonic'))
   const uptimeS = enteredUs > 0 ? Math.max(0, Math.floor((uptimeMs - enteredUs / 1000) / 1000)) : 0
   const facts = { pid, uptimeS, normallyDown: /^(?:disabled|masked|masked-runtime)$/.test(value.get('UnitFileState') ?? '') }
   switch (active) {
