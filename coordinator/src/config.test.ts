@@ -60,7 +60,7 @@ colour: blue
     'c.yml:3:1: listen.agents: missing; add it ("agents")',
     'c.yml:3:33: listen.sockt: unknown key; remove it or correct its spelling',
     'c.yml:4:8: tls.certificate: must be an absolute path; found "c.pem"',
-    'c.yml:5:1: store: PostgreSQL is not supported by this release; name the path of an SQLite file; found "postgres://db/pitstop"',
+    'c.yml:5:1: store: must name user, host and database: postgres://USER@HOST:PORT/DATABASE; found "postgres://db/pitstop"',
     'c.yml:7:61: gitlab.request-timeout: must not be longer than half of lease.ttl (10s): a request could outlive the lease; set 5s or a longer ttl; found "6s"',
     'c.yml:10:18: tokens.0.role: must be viewer or operator; found [hidden]',
     'c.yml:11:5: tokens.1: needs exactly one of file and sha256; found [hidden]',

@@ -7,6 +7,7 @@ import { formatDuration } from '@pitstop/shared/duration'
 import { Fault } from '@pitstop/shared/fault'
 import { type GitLabSettings, gitLabSection } from './adapters/gitlab/gitlab-section.ts'
 import { type InventorySettings, inventorySection } from './adapters/inventory/inventory-section.ts'
+import { isPostgres, parsePostgresUrl } from './adapters/store/postgres-address.ts'
 import { type PolicyDefaults, policyConflicts, policySection } from './config/policy-section.ts'
 import { type TokenSettings, tokensSection } from './config/tokens-section.ts'
 
@@ -16,9 +17,10 @@ export const defaultSocket = '/run/pitstop/coordinator.sock'
 export interface Settings {
   readonly file: string
   readonly fleet: string
-  /** Path of the SQLite file. */
+  /** Path of the SQLite file, or postgres://… */
   readonly store: string
-  /** host:port by which others reach us; standbys and refusals name it. */
+  readonly storePasswordFile?: string
+  /** host:port by which agents reach us; standbys and refusals name it. */
   readonly address: string
   readonly listen: {
     /** host:port of the HTTP API; null = the unix socket alone. */
@@ -39,15 +41,20 @@ export interface Settings {
 }
 
 const path = v.pipe(v.string('must be an absolute path'), v.startsWith('/', 'must be an absolute path'))
-const storePath = v.pipe(
-  v.string('must be the absolute path of the SQLite file'),
-  v.check((text) => !/^postgres(?:ql)?:/.test(text), 'PostgreSQL is not supported by this release; name the path of an SQLite file'),
-  v.check((text) => /^postgres(?:ql)?:/.test(text) || text.startsWith('/'), 'must be the absolute path of the SQLite file')
+const storeProblem = (text: string): string => {
+  const address = isPostgres(text) ? parsePostgresUrl(text) : null
+  return address !== null && 'problem' in address ? address.problem : ''
+}
+const storePlace = v.pipe(
+  v.string('must be the absolute path of an SQLite file, or postgres://USER@HOST:PORT/DATABASE'),
+  v.check((text) => isPostgres(text) || text.startsWith('/'), 'must be the absolute path of an SQLite file, or postgres://USER@HOST:PORT/DATABASE'),
+  v.check((text) => storeProblem(text) === '', ({ input }) => storeProblem(input))
 )
 
 const strict = v.strictObject({
   'fleet': fleetName,
-  'store': v.optional(storePath, '/var/lib/pitstop/coordinator.db'),
+  'store': v.optional(storePlace, '/var/lib/pitstop/coordinator.db'),
+  'store-password-file': v.optional(path),
   'address': hostPort,
   'listen': v.strictObject({ http: v.optional(hostPort), socket: v.optional(path, defaultSocket), agents: hostPort }),
   'tls': v.strictObject({ certificate: path, key: path, authority: path }),
@@ -89,6 +96,7 @@ export function parseSettings(file: string, text: string): Settings {
     file,
     fleet: input.fleet,
     store: input.store,
+    ...input['store-password-file'] === undefined ? {} : { storePasswordFile: input['store-password-file'] },
     address: input.address,
     listen: { http: input.listen.http ?? null, socket: input.listen.socket, agents: input.listen.agents },
     tls: input.tls,

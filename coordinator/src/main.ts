@@ -11,7 +11,9 @@ import { createGitLab } from './adapters/gitlab/gitlab.ts'
 import { tokenWarnings } from './adapters/gitlab/token.ts'
 import { createInventory } from './adapters/inventory/inventory.ts'
 import { serveReadiness } from './adapters/readiness/serve-readiness.ts'
-import { openStore } from './adapters/store/open-store.ts'
+import { openStore, storeDeadlineMs } from './adapters/store/open-store.ts'
+import { isPostgres, parsePostgresUrl } from './adapters/store/postgres-address.ts'
+import { storeMemoryFile } from './adapters/store-memory-file.ts'
 import { systemClock } from './adapters/system-clock.ts'
 import type { Settings } from './config.ts'
 import { Coordinator } from './engine/coordinator.ts'
@@ -55,7 +57,7 @@ async function start(settings: Settings, log: Log, releasers: (() => Promise<voi
   if (problems.length > 0) throw new Fault('CERTIFICATE_INVALID', problems.map(({ text }) => text).join('; '), { reasons: problems, ...problems[0] === undefined ? {} : { hint: problems[0].hint } })
   for (const warning of await tokenWarnings(secretFiles(settings))) log('warn', `${warning.text}; ${warning.hint}`, { code: warning.code })
 
-  const store = await openStore(settings.store, fleet)
+  const store = await openStore(settings.store, fleet, clock.now, { passwordFile: settings.storePasswordFile, deadlineMs: storeDeadlineMs(leaseTtlMs) })
   releasers.push(() => store.close())
   const gitlab = createGitLab(settings.gitlab)
   releasers.push(() => gitlab.close())
@@ -64,7 +66,8 @@ async function start(settings: Settings, log: Log, releasers: (() => Promise<voi
   const { assigner } = settings.gitlab
   const coordinator = new Coordinator({
     fleet, store, gitlab, agents, inventory, clock, log,
-    lease: { holder: `${hostname()}/${process.pid}/${randomBytes(4).toString('hex')}`, address: settings.address, ttlMs: leaseTtlMs },
+    lease: { holder: `${hostname()}/${process.pid}/${randomBytes(4).toString('hex')}`, address: settings.address, api: publicUrl(settings), ttlMs: leaseTtlMs },
+    recollection: storeMemoryFile(settings.breakGlass, (text) => { log('warn', text) }), release: version,
     byHand: { gitlab: settings.gitlab.url, assigner: assigner === undefined ? null : { url: assigner.url, project: assigner.project, schedule: assigner.schedule } },
     writeBreakGlass: breakGlassFile(settings.breakGlass),
     checkOwnCertificate: (until) => checkCertificate(settings, until),
@@ -116,12 +119,24 @@ async function checkCertificate({ fleet, tls }: Settings, until?: number): Promi
   return wrongKey === undefined ? found : [...found, wrongKey]
 }
 
-const secretFiles = ({ gitlab, tokens, gitalyTokenFile, tls }: Settings): { readonly file: string }[] => [
+const secretFiles = ({ gitlab, tokens, gitalyTokenFile, storePasswordFile, tls }: Settings): { readonly file: string }[] => [
   ...[gitlab.token, ...gitlab.assigner === undefined ? [] : [gitlab.assigner.token]].flatMap((token) => ('file' in token ? [token] : [])),
   ...tokens.flatMap(({ secret }) => ('file' in secret ? [secret] : [])),
-  ...(gitalyTokenFile === undefined ? [] : [{ file: gitalyTokenFile }]), { file: tls.key }
+  ...[gitalyTokenFile, storePasswordFile].flatMap((file) => (file === undefined ? [] : [{ file }])), { file: tls.key }
 ]
 
+/** Where operators elsewhere reach this coordinator; empty = nowhere. */
+function publicUrl({ address, listen }: Settings): string {
+  if (listen.http === null) return ''
+  const { host, port } = splitHostPort(listen.http)
+  return isLoopback(host) ? '' : `https://${address.slice(0, address.lastIndexOf(':'))}:${port}`
+}
+
 /** Hosts that pitstop itself needs: none of them may be in a plan. */
-const dependencies = ({ address, gitlab }: Settings): string[] =>
-  [hostname(), splitHostPort(address).host, ...[gitlab.url, ...gitlab.assigner === undefined ? [] : [gitlab.assigner.url]].map((url) => new URL(url).hostname)]
+const dependencies = ({ address, gitlab, store }: Settings): string[] =>
+  [hostname(), splitHostPort(address).host, ...storeHost(store), ...[gitlab.url, ...gitlab.assigner === undefined ? [] : [gitlab.assigner.url]].map((url) => new URL(url).hostname)]
+
+function storeHost(store: string): string[] {
+  const address = isPostgres(store) ? parsePostgresUrl(store) : null
+  return address === null || 'problem' in address || address.host.startsWith('/') ? [] : [address.host]
+}

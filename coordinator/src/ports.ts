@@ -45,24 +45,45 @@ export interface LeaseRow {
   readonly fleet: string
   /** Who: host, process id and a random part. */
   readonly holder: string
-  /** Where the holder can be asked. */
+  /** host:port where agents report to the holder. */
   readonly address: string
+  /** URL of the holder's HTTP API; empty = it has none but its own socket. */
+  readonly api: string
   readonly epoch: number
   /** Epoch ms by the store's clock. */
   readonly expiresAt: number
+  /** Ms until then, by the store's clock, when the row was read. */
+  readonly leftMs: number
+}
+
+export interface LeaseWishes {
+  readonly api?: string
+  /** The epoch becomes greater than this one too: agents have seen it. */
+  readonly above?: number
+}
+
+/** Which store this is. Its id is given at random when it is made, and anew when it is found restored. */
+export interface Incarnation {
+  readonly id: string
+  /** It lives elsewhere, or on another timeline, than when it got its id: failed over or restored. In words; null = not, or not known. */
+  readonly moved: string | null
+  /** Whether it is written where it lives. */
+  readonly placed: boolean
 }
 
 /** A change of the fleet's one open-window row, made in the same transaction as the events that explain it. */
 export type WindowRow = { readonly open: number } | 'close'
 
 export interface Store {
+  /** Several coordinators may use it. Else nobody but us is alive on it, and the lease of a dead process may be taken at once. */
+  readonly shared: boolean
   /** Takes or re-takes the lease when it is free or expired; the epoch grows at each taking. Null: somebody else holds it. */
-  takeLease(holder: string, address: string, ttlMs: number): Promise<LeaseRow | null>
-  /** False: the lease is another's now. */
+  takeLease(holder: string, address: string, ttlMs: number, wishes?: LeaseWishes): Promise<LeaseRow | null>
+  /** False: the lease is another's now. @throws Fault LEASE_LOST: it ran out and is nobody's; take it anew. */
   renewLease(holder: string, epoch: number, ttlMs: number): Promise<boolean>
   releaseLease(holder: string, epoch: number): Promise<void>
   readLease(): Promise<LeaseRow | null>
-  /** All or nothing, behind a lock on the lease row. @throws Fault STALE_EPOCH, WINDOW_OPEN, STORE_UNAVAILABLE */
+  /** All or nothing, behind a lock on the lease row. @throws Fault STALE_EPOCH, LEASE_LOST, WINDOW_OPEN, STORE_UNAVAILABLE */
   append<E extends { readonly type: string }>(epoch: number, stream: string, at: number, events: readonly E[], window?: WindowRow): Promise<Recorded<E>[]>
   /** Events of a stream in order. @throws Fault STORE_CORRUPT, STORE_NEWER */
   read<E>(stream: string, afterSeq?: number): Promise<Recorded<E>[]>
@@ -70,6 +91,11 @@ export interface Store {
   readPlan(hash: string): Promise<StoredPlan | null>
   listPlans(): Promise<StoredPlan[]>
   openWindow(): Promise<{ readonly plan: string, readonly number: number } | null>
+  incarnation(): Promise<Incarnation>
+  /** A new id, or with `id` the same one, written where the store lives now. @throws Fault STALE_EPOCH, LEASE_LOST */
+  reincarnate(epoch: number, id?: string): Promise<string>
+  /** A whole copy of the store as it is now, as bytes of a store's file. Missing: the store's own server makes its backups. */
+  backup?(): Promise<Uint8Array>
   close(): Promise<void>
 }
 

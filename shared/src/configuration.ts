@@ -2,7 +2,7 @@
 // the schema accepts; settings are the domain types that the schema's transforms make of it. All problems are told
 // at once, each with file:line:column, the offending value and the fix. Pure: files are read by the caller.
 import * as v from 'valibot'
-import { isMap, isNode, isPair, LineCounter, parseDocument } from 'yaml'
+import { isMap, isNode, isPair, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import { parseDuration } from './duration.ts'
 import { Fault, reason } from './fault.ts'
 import { gitalyAddressForms, parseGitalyAddress } from './gitaly-address.ts'
@@ -25,6 +25,12 @@ export const hostPort = v.pipe(v.string(), v.regex(/^(?:\[[0-9a-f:]+\]|[A-Za-z0-
 /** Gitaly's own schemes, as written. */
 export const gitalyAddress = v.pipe(v.string(), v.check((text) => parseGitalyAddress(text) !== undefined, gitalyAddressForms))
 
+/** 10 000 nodes fit four times over; beyond it is no configuration but a mistake. */
+const largestFile = 4 * 1024 * 1024
+/** Mended from the top, the rest comes next time. */
+const mostProblems = 50
+const longestText = 300
+
 const shown = (value: unknown): string => {
   const text = redact(JSON.stringify(value) ?? 'nothing')
   return text.length > 60 ? `${text.slice(0, 57)}...` : text
@@ -37,22 +43,59 @@ const shown = (value: unknown): string => {
  */
 export function readConfiguration<S extends v.GenericSchema>(file: string, text: string, schema: S): v.InferOutput<S> {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
-  const problems: { offset: number, text: string }[] = document.errors.map((error) => ({ offset: error.pos[0], text: error.message }))
+  if (text.length > largestFile) throw unreadable(file, `it has ${text.length} characters; ${largestFile} are allowed`)
+  const document = parsed(file, text, lines)
+  const problems: { offset: number, text: string }[] = document.errors.length > 0
+    ? document.errors.map((error) => ({ offset: error.pos[0], text: /call stack|Stack overflow/.test(error.message) ? tooDeep : error.message }))
+    : doubledKeys(document)
   const value = problems.length === 0 ? plainValue(document, problems) : undefined
   if (problems.length === 0) {
-    const parsed = v.safeParse(schema, value ?? {})
-    if (parsed.success) return parsed.output
-    for (const issue of parsed.issues) {
+    const checked = v.safeParse(schema, value ?? {})
+    if (checked.success) return checked.output
+    for (const issue of checked.issues.slice(0, mostProblems)) {
       const keys = (issue.path ?? []).map((item) => item.key)
       problems.push({ offset: offsetOf(document, keys), text: explain(issue, keys) })
     }
   }
-  const reasons = problems.sort((a, b) => a.offset - b.offset).map((problem) => {
+  const reasons = problems.sort((a, b) => a.offset - b.offset).slice(0, mostProblems).map((problem) => {
     const { line, col } = lines.linePos(problem.offset)
-    return reason('INVALID_CONFIGURATION', `${file}:${line || 1}:${col || 1}: ${problem.text}`)
+    const told = problem.text.length > longestText ? `${problem.text.slice(0, longestText - 3)}...` : problem.text
+    return reason('INVALID_CONFIGURATION', `${file}:${line || 1}:${col || 1}: ${told}`)
   })
   throw new Fault('INVALID_CONFIGURATION', reasons.map(({ text: each }) => each).join('\n'), { reasons })
+}
+
+const tooDeep = 'it is nested too deeply to be read'
+
+/** By ourselves: yaml compares every key with every other, which takes minutes for a map of 100 000. */
+function doubledKeys(document: ReturnType<typeof parseDocument>): { offset: number, text: string }[] {
+  const found: { offset: number, text: string }[] = []
+  visit(document, {
+    Map: (_key, map) => {
+      const seen = new Set<string>()
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue
+        const name = String(key.value)
+        if (seen.has(name)) found.push({ offset: key.range?.[0] ?? 0, text: `${name}: stands here twice; map keys must be unique` })
+        seen.add(name)
+      }
+    }
+  })
+  return found
+}
+
+const unreadable = (file: string, why: string): Fault => {
+  const text = `${file}:1:1: ${why}`
+  return new Fault('INVALID_CONFIGURATION', text, { reasons: [reason('INVALID_CONFIGURATION', text)] })
+}
+
+/** Lists in lists without end use up the stack: that is told like any other mistake. */
+function parsed(file: string, text: string, lineCounter: LineCounter): ReturnType<typeof parseDocument> {
+  try {
+    return parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false })
+  } catch (error) {
+    throw unreadable(file, error instanceof RangeError ? tooDeep : error instanceof Error ? error.message.slice(0, longestText) : 'it cannot be read')
+  }
 }
 
 /** Aliases are resolved here; one that leads nowhere, or too many of them, is a problem like any other. */

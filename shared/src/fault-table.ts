@@ -42,6 +42,7 @@ export const faultTable = {
   STORE_UNAVAILABLE: kind('UNAVAILABLE', 503, true, 'The store cannot be read or written', 'check disk space, permissions and the file named'),
   STORE_CORRUPT: kind('INTERNAL', 500, false, 'The store holds something that cannot be understood', 'restore a backup; nothing has been started'),
   STORE_NEWER: kind('FAILED_PRECONDITION', 409, false, 'The store was written by a newer release', 'run that release'),
+  STORE_RESTORED: kind('FAILED_PRECONDITION', 409, false, 'The store is not what it was: restored from a backup, failed over, or another one', 'compare journal, hosts and GitLab, settle pitstop obligations, then resume or abort the window'),
   // Windows
   WINDOW_OPEN: kind('FAILED_PRECONDITION', 409, true, 'Another window of this fleet is open', 'wait for it or close it: pitstop window show'),
   NO_WINDOW: kind('FAILED_PRECONDITION', 409, false, 'No window is open', 'open one: pitstop window start PLAN'),

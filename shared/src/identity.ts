@@ -20,7 +20,8 @@ export const identityUri = ({ fleet, role, name }: Identity): string => `spiffe:
 
 /** The identity in a subjectAltName as Node prints it ("DNS:a, URI:spiffe://…"); undefined when there is not exactly one. */
 export function identityFromAltNames(subjectAltName: string | undefined): Identity | undefined {
-  const uris = (subjectAltName ?? '').split(/,\s*/).filter((part) => part.startsWith('URI:spiffe://'))
+  // A name with odd characters is quoted, and may hold what looks like another name.
+  const uris = (subjectAltName ?? '').replace(/"(?:[^"\\]|\\.)*"?/g, '""').split(/,\s*/).filter((part) => part.startsWith('URI:spiffe://'))
   const match = uris.length === 1 ? /^URI:spiffe:\/\/([^/]+)\/pitstop\/([^/]+)\/([^/]+)$/.exec(uris[0] ?? '') : null
   const [, fleet = '', role = '', name = ''] = match ?? []
   const known = roles.find((candidate) => candidate === role)

@@ -1,7 +1,6 @@
 // What hosts, agents and GitLab wrote down themselves, in the history checker's words. Read when the coordinator is gone:
 // its journal is locked for as long as it lives.
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import type { Event, Recorded } from '@pitstop/coordinator/domain/event'
 import { openPlan } from '@pitstop/coordinator/domain/plan'
@@ -9,6 +8,10 @@ import type { Installation } from '../demo/installation.ts'
 import type { BootRecord, MachineEvent } from '../stand-ins/host/history.ts'
 import type { Evidence } from '../world/check-history.ts'
 import type { Happening } from '../world/history.ts'
+import { storedJournal } from './stored-journal.ts'
+
+/** A machine notes that its Gitaly serves when it has read Gitaly's word for it; that is late when the processors are busy. */
+const notedLateMs = 100
 
 interface OrderOnDisk {
   readonly id: string
@@ -25,20 +28,15 @@ export interface RecordedHost {
   readonly events: () => readonly MachineEvent[]
 }
 
-export async function fleetEvidence(fleet: Installation & { readonly hosts: readonly RecordedHost[] }, initialWeights: Readonly<Record<string, number>>): Promise<Evidence> {
-  await fleet.killCoordinator()
-  const database = new DatabaseSync(join(fleet.folder, 'coordinator.db'), { readOnly: true })
-  try {
-    const row = database.prepare('select hash, bytes from plans order by created_at desc limit 1').get() as { hash: string, bytes: string }
-    const events = database.prepare('select seq, at, epoch, body from journal where stream = ? order by seq').all(row.hash) as { seq: number, at: number, epoch: number, body: string }[]
-    const journal = events.map(({ seq, at, epoch, body }): Recorded<Event> => ({ seq, at, epoch, event: JSON.parse(body) as Event }))
-    const happenings = [...fleet.hosts.flatMap(hostHappenings), ...gitlabHappenings(fleet)].sort((a, b) => a.at - b.at)
-    return {
-      happenings, journal, plan: openPlan(row.hash, row.bytes).plan, initialWeights, finalWeights: fleet.gitlab.world.weights(),
-      assignerActive: fleet.gitlab.world.schedule?.active ?? false, mostWritesAtOnce: fleet.gitlab.log.violations.length > 0 ? 2 : 1, overtakenWrites: 0
-    }
-  } finally {
-    database.close()
+/** @param store where the journal is, if not where the first coordinator finds it. */
+export async function fleetEvidence(fleet: Installation & { readonly hosts: readonly RecordedHost[] }, initialWeights: Readonly<Record<string, number>>, store = fleet.coordinators[0]?.store ?? ''): Promise<Evidence> {
+  for (const index of fleet.coordinators.keys()) await fleet.killCoordinator('SIGTERM', index)
+  const { hash, bytes, events } = await storedJournal(store)
+  const journal = events.map(({ seq, at, epoch, body }): Recorded<Event> => ({ seq, at, epoch, event: JSON.parse(body) as Event }))
+  const happenings = [...fleet.hosts.flatMap(hostHappenings), ...gitlabHappenings(fleet)].sort((a, b) => a.at - b.at)
+  return {
+    happenings, journal, plan: openPlan(hash, bytes).plan, initialWeights, finalWeights: fleet.gitlab.world.weights(),
+    assignerActive: fleet.gitlab.world.schedule?.active ?? false, mostWritesAtOnce: fleet.gitlab.log.violations.length > 0 ? 2 : 1, overtakenWrites: 0
   }
 }
 
@@ -51,7 +49,7 @@ function hostHappenings(host: RecordedHost): Happening[] {
     ...orders.map(({ id, accepted, grant }): Happening => ({ at: accepted.acceptedAtMs, what: 'order-accepted', node, step: accepted.step, id, epoch: grant.epoch })),
     ...reboots.map(({ id, mark }): Happening => ({ at: mark?.stopBegunAtMs ?? 0, what: 'gitaly-stopped', node, id })),
     ...host.boots().filter(({ cause }) => cause !== 'power-on').map((boot): Happening => ({ at: Date.parse(boot.at), what: 'booted', node, bootId: boot.boot_id, id: reboots[ordered.indexOf(boot)]?.id ?? null })),
-    ...host.events().filter(({ event }) => event === 'gitaly-serving').map(({ at }): Happening => ({ at: Date.parse(at), what: 'gitaly-serving', node }))
+    ...host.events().filter(({ event }) => event === 'gitaly-serving').map(({ at }): Happening => ({ at: Date.parse(at) - notedLateMs, what: 'gitaly-serving', node }))
   ]
 }
 

@@ -10,6 +10,7 @@ import { sealPlan } from '@pitstop/coordinator/domain/plan'
 import type { Store } from '@pitstop/coordinator/ports'
 import { MemoryStore } from '../world/memory-store.ts'
 import { standardPolicy } from '../world/world.ts'
+import { type PostgresServer, startPostgres } from '../postgres/postgres-server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pitstop-store-'))
 t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
@@ -18,37 +19,62 @@ const newPath = (): string => join(folder, `${++files}.db`)
 const event = (reason: string) => ({ type: 'frozen', by: 'ada', reason })
 const plan = sealPlan({ version: 1, fleet: 'lab', createdAt: 5, createdBy: 'ada', reason: 'r', opensAt: 0, closesAt: 9, nodes: [], excluded: [], policy: standardPolicy, estimateMs: 1 })
 
-const kinds: [string, (now: () => number) => Promise<Store>][] = [
-  ['SQLite', (now) => openStore(newPath(), 'lab', now)],
-  ['memory', async (now) => new MemoryStore('lab', now)]
+interface Kind {
+  readonly store: Store
+  /** What the database's clock would do: the lease ends now. */
+  readonly lapse: () => Promise<void>
+}
+let postgres: PostgresServer | undefined
+t.teardown(async () => { await postgres?.close() })
+
+const kinds: [string, () => Promise<Kind>][] = [
+  ['SQLite', async () => {
+    let now = 1000
+    return { store: await openStore(newPath(), 'lab', () => now), lapse: async () => { now += 60_000 } }
+  }],
+  ['PostgreSQL', async () => {
+    postgres ??= await startPostgres()
+    const url = await postgres.createDatabase()
+    const server = postgres
+    return { store: await openStore(url, 'lab', Date.now, { deadlineMs: 5000 }), lapse: async () => { await server.query(url, 'update lease set expires_at = 1') } }
+  }],
+  ['memory', async () => {
+    let now = 1000
+    return { store: new MemoryStore('lab', () => now), lapse: async () => { now += 60_000 } }
+  }]
 ]
 for (const [kind, make] of kinds) {
   void t.test(`${kind}: the lease's epoch grows at each taking; an old epoch renews and journals nothing`, async (t) => {
-    let now = 1000
-    const store = await make(() => now)
+    const { store, lapse } = await make()
     t.teardown(() => store.close())
-    const first = await store.takeLease('one', 'a:1', 100)
-    t.match(first, { epoch: 1, holder: 'one', expiresAt: 1100 })
-    t.ok(await store.renewLease('one', 1, 100))
-    now += 500
-    t.match(await store.takeLease('two', 'b:1', 100), { epoch: 2, holder: 'two' })
+    t.equal(await store.readLease(), null, 'nobody has ever held it')
+    const first = await store.takeLease('one', 'a:1', 30_000, { api: 'https://a:2' })
+    t.match(first, { epoch: 1, holder: 'one', address: 'a:1', api: 'https://a:2' })
+    t.ok(await store.renewLease('one', 1, 30_000))
+    const left = (await store.readLease())?.leftMs ?? 0
+    t.ok(left > 20_000 && left <= 30_000, `${left} ms left by the store's own clock`)
+    await lapse()
+    t.equal((await store.readLease())?.leftMs, 0)
+    t.match(await store.takeLease('two', 'b:1', 30_000), { epoch: 2, holder: 'two', api: '' })
     t.notOk(await store.renewLease('one', 1, 100), 'the first is overtaken')
-    await t.rejects(store.append(1, 's', now, [event('late')]), { code: 'STALE_EPOCH' })
+    await t.rejects(store.append(1, 's', 5, [event('late')]), { code: 'STALE_EPOCH' })
     t.same(await store.read('s'), [])
-    t.match(await store.append(2, 's', now, [event('a'), event('b')]), [{ epoch: 2 }, { epoch: 2 }])
+    t.match(await store.append(2, 's', 6, [event('a'), event('b')]), [{ epoch: 2 }, { epoch: 2 }])
     await store.releaseLease('two', 2)
-    t.match(await store.takeLease('three', 'c:1', 100), { epoch: 3 })
-    t.match(await store.readLease(), { holder: 'three', address: 'c:1' })
+    t.match(await store.takeLease('three', 'c:1', 30_000), { epoch: 3 })
+    t.match(await store.takeLease('three', 'c:1', 30_000, { above: 40 }), { epoch: 41 }, 'above every epoch that an agent has seen')
+    t.match(await store.readLease(), { holder: 'three', address: 'c:1', epoch: 41 })
   })
 
   void t.test(`${kind}: events come back in order, by stream, after a seq; an append is all or nothing`, async (t) => {
-    const store = await make(() => 1)
+    const { store } = await make()
     t.teardown(() => store.close())
-    await store.takeLease('one', 'a:1', 100)
-    await store.append(1, 'x', 5, [event('1'), event('2')])
+    await store.takeLease('one', 'a:1', 30_000)
+    const appended = await store.append(1, 'x', 5, [event('1'), event('2')])
     await store.append(1, 'y', 6, [event('other')])
     const [, second, third] = [...await store.read<ReturnType<typeof event>>('x'), ...await store.append(1, 'x', 7, [event('3')])]
     t.same((await store.read<ReturnType<typeof event>>('x')).map((each) => each.event.reason), ['1', '2', '3'])
+    t.same(appended, (await store.read('x')).slice(0, 2), 'what is answered is what is kept')
     t.same((await store.read('x', second?.seq ?? 0)).map(({ seq }) => seq), [third?.seq])
     await store.append(1, 'x', 8, [event('open')], { open: 1 })
     await t.rejects(store.append(1, 'z', 9, [event('never')], { open: 1 }), { code: 'WINDOW_OPEN' })
@@ -56,10 +82,13 @@ for (const [kind, make] of kinds) {
     t.same(await store.openWindow(), { plan: 'x', number: 1 })
     await store.append(1, 'x', 10, [event('close')], 'close')
     t.equal(await store.openWindow(), null)
+    t.same(await store.append(1, 'x', 11, []), [])
+    const all = await Promise.all(Array.from({ length: 20 }, (_, index) => store.append(1, 'race', index, [event(String(index))])))
+    t.same((await store.read('race')).map(({ seq }) => seq), all.flat().map(({ seq }) => seq).sort((a, b) => a - b), 'side by side, and none is lost')
   })
 
   void t.test(`${kind}: plans are kept by hash, once`, async (t) => {
-    const store = await make(() => 1)
+    const { store } = await make()
     t.teardown(() => store.close())
     await store.savePlan(plan)
     await store.savePlan(plan)
@@ -67,13 +96,42 @@ for (const [kind, make] of kinds) {
     t.equal(await store.readPlan('nothing'), null)
     t.equal((await store.listPlans()).length, 1)
   })
+
+  void t.test(`${kind}: a store has an id of its own; a new one is given under the lease alone`, async (t) => {
+    const { store } = await make()
+    t.teardown(() => store.close())
+    await store.takeLease('one', 'a:1', 30_000)
+    const first = await store.incarnation()
+    t.equal(first.moved, null)
+    t.equal(await store.reincarnate(1, first.id), first.id)
+    t.match(await store.incarnation(), { id: first.id, moved: null, placed: true })
+    const second = await store.reincarnate(1)
+    t.not(second, first.id)
+    t.equal((await store.incarnation()).id, second)
+  })
 }
 
-void t.test('an unexpired lease of another holder is not taken', async (t) => {
-  const store = new MemoryStore('lab', () => 1)
-  await store.takeLease('one', 'a:1', 100)
-  t.equal(await store.takeLease('two', 'b:1', 100), null)
-})
+for (const [kind, make] of kinds.slice(0, 2)) {
+  void t.test(`${kind}: an event that only a newer release knows is not read over`, async (t) => {
+    const { store } = await make()
+    t.teardown(() => store.close())
+    await store.takeLease('one', 'a:1', 30_000)
+    for (const [stream, unknown] of Object.entries({ type: { type: 'node-teleported' }, step: { type: 'step-intended', node: 'n', step: 'silence', attempt: 1, facts: {} }, kind: { type: 'obligation-opened', kind: 'silence', id: 's' } })) {
+      await store.append(1, stream, 5, [event('known'), unknown])
+      await t.rejects(store.read(stream), { code: 'STORE_NEWER', message: /which this release does not know/ }, stream)
+    }
+  })
+}
+
+for (const [kind, make] of kinds.slice(1)) {
+  void t.test(`${kind}: an unexpired lease of another holder is not taken`, async (t) => {
+    const { store } = await make()
+    t.teardown(() => store.close())
+    await store.takeLease('one', 'a:1', 30_000)
+    t.equal(await store.takeLease('two', 'b:1', 30_000), null)
+    t.match(await store.takeLease('one', 'a:1', 30_000), { epoch: 2 }, 'its own holder takes it anew')
+  })
+}
 
 void t.test('a second process on one SQLite file is refused and the first is named; after kill -9 the file is free at once', async (t) => {
   const path = newPath()

@@ -34,7 +34,7 @@ void t.test('an agent is heard about itself; wrong role, fleet, node and strange
     listen: '127.0.0.1:0', fleet: 'lab', tls,
     coordinator: {
       get acting() { return !standby },
-      holder: { fleet: 'lab', holder: 'other', address: '127.0.0.1:9999', epoch: 7, expiresAt: 1 },
+      holder: { fleet: 'lab', holder: 'other', address: '127.0.0.1:9999', api: '', epoch: 7, expiresAt: 1, leftMs: 1 },
       ready: async ({ node, orderId }) => {
         if (standby) throw new Fault('STANDBY', 'this coordinator stands by')
         heard.push(`${node} ${orderId}`)

@@ -31,6 +31,7 @@ export function parseScheduled(text: string): string | undefined {
   try { value = JSON.parse(text) } catch { return undefined }
   const data = (value as { data?: unknown } | null)?.data
   if (!Array.isArray(data) || typeof data[0] !== 'string') return undefined
-  const at = Number(data[1])
-  return data[0] === '' ? '' : `${data[0]}${Number.isFinite(at) && at > 0 ? ` at ${new Date(at / 1000).toISOString()}` : ''}`
+  // Microseconds; logind says 2^64-1 for "no time", which is no date.
+  const at = new Date(Number(data[1]) / 1000)
+  return data[0] === '' ? '' : `${data[0]}${at.getTime() > 0 ? ` at ${at.toISOString()}` : ''}`
 }

@@ -2,7 +2,7 @@
 import { open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-export async function replaceFile(path: string, text: string, mode = 0o600): Promise<void> {
+export async function replaceFile(path: string, text: string | Uint8Array, mode = 0o600): Promise<void> {
   const temporary = `${path}.new`
   const file = await open(temporary, 'w', mode)
   try {

@@ -131,7 +131,7 @@ void t.test('a window from plan to end: what is typed, what is printed, what the
   const lines = (await pitstop('window watch --json')).out.trim().split('\n').map((line) => JSON.parse(line) as object)
   t.match(lines.at(-1), { outcome: 'failed', exit: 5, window: { phase: 'closed' } })
   t.match((await pitstop('window show')).out, /audit|equal before and after/)
-  t.match((await pitstop('lease show')).out, /host\/1\/ab at pitstop.test:7443, epoch 3/)
+  t.match((await pitstop('lease show')).out, /host\/1\/ab at pitstop.test:7442, epoch 3/)
   t.match((await pitstop('node list --inventory')).out, /Left out:\n {2}x.test is a Praefect node/)
 })
 

@@ -13,6 +13,8 @@ export interface Client {
   /** @param path below /api/v1, with leading slash. @throws Fault the coordinator's, or COORDINATOR_UNREACHABLE */
   get<T>(path: string): Promise<T>
   post<T>(path: string, body: object): Promise<T>
+  /** What a command answers, as bytes. */
+  download(path: string): Promise<Uint8Array>
   /** Ends when the coordinator ends the stream. */
   events(path: string, after: number, signal: AbortSignal): AsyncGenerator<ServerEvent>
   close(): Promise<void>
@@ -60,6 +62,11 @@ export function createClient(target: SocketTarget | UrlTarget): Client {
   return {
     get: (path) => call(path, {}),
     post: (path, body) => call(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    async download(path) {
+      const answer = await ask(path, { method: 'POST' })
+      if (answer.statusCode >= 400) throw faultOf(parse(await answer.body.text(), place), answer.statusCode, place)
+      return new Uint8Array(await answer.body.arrayBuffer().catch((error: unknown) => { throw unreachable(place, error) }))
+    },
     async* events(path, after, signal) {
       const answer = await ask(path, { headers: { 'last-event-id': String(after) }, signal, bodyTimeout: 0 })
       if (answer.statusCode >= 400) throw faultOf(parse(await answer.body.text(), place), answer.statusCode, place)

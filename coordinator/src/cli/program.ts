@@ -10,6 +10,7 @@ import { obligationCommands } from './commands/obligations.ts'
 import { pkiCommands } from './commands/pki.ts'
 import { planCommands } from './commands/plan.ts'
 import { whyCommand } from './commands/why.ts'
+import { storeCommands } from './commands/store.ts'
 import { windowCommands } from './commands/window.ts'
 import type { Perform } from './context.ts'
 import { exitHelp } from './exit-codes.ts'
@@ -35,6 +36,6 @@ Examples:
 
 ${exitHelp()}
 `)
-  for (const add of [planCommands, windowCommands, nodeCommands, whyCommand, obligationCommands, fleetCommands, pkiCommands, initCommand, coordinatorCommand]) add(program, perform)
+  for (const add of [planCommands, windowCommands, nodeCommands, whyCommand, obligationCommands, fleetCommands, storeCommands, pkiCommands, initCommand, coordinatorCommand]) add(program, perform)
   return program
 }

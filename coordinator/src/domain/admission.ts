@@ -1,14 +1,18 @@
 // Never late: a node starts only when its worst expected case and the allowance fit before closing.
 import { formatDuration } from '@pitstop/shared/duration'
 import { type Reason, reason } from '@pitstop/shared/fault'
+import { perState } from './per-state.ts'
 import type { State } from './state.ts'
 
 /** The plan's own estimate, or the slowest node of this plan so far if that was slower. */
-export function downEstimate(state: State): number {
+const downEstimate = perState((state): number => {
   const { policy } = state.stored.plan
-  const slowest = Math.max(0, ...[...state.nodes.values()].map(({ slotTakenAt, slotFreedAt }) => slotTakenAt === null || slotFreedAt === null ? 0 : slotFreedAt - slotTakenAt))
-  return Math.max(policy.downEstimateMs + policy.soakMs, slowest)
-}
+  let estimate = policy.downEstimateMs + policy.soakMs
+  for (const { slotTakenAt, slotFreedAt } of state.nodes.values()) {
+    if (slotTakenAt !== null && slotFreedAt !== null) estimate = Math.max(estimate, slotFreedAt - slotTakenAt)
+  }
+  return estimate
+})
 
 /** Last instant at which a node may pass the point of no return. */
 export const lastStart = (state: State): number => state.window.closesAt - downEstimate(state) - state.stored.plan.policy.allowanceMs

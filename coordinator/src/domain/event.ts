@@ -84,7 +84,14 @@ export type Event =
 export type FleetEvent =
   | { readonly type: 'frozen', readonly by: string, readonly reason: string }
   | { readonly type: 'unfrozen', readonly by: string, readonly reason: string }
-  | { readonly type: 'lease-taken', readonly holder: string, readonly address: string }
+  /** release: of the coordinator that took it; missing before 0.2. */
+  | { readonly type: 'lease-taken', readonly holder: string, readonly address: string, readonly release?: string }
+  /** The store is not what it was: from a backup, failed over, or another one. `was`: its incarnation as it was known here. */
+  | { readonly type: 'store-restored', readonly incarnation: string, readonly was: string, readonly reasons: readonly Reason[] }
+  /** A promise that a restored journal does not hold and that is still unpaid as far as can be told. A person settles it. */
+  | { readonly type: 'obligation-found', readonly id: string, readonly kind: ObligationKind, readonly subject: string, readonly node: string | null,
+      readonly previous: number | boolean, readonly text: string }
+  | { readonly type: 'obligation-cleared', readonly id: string, readonly by: string, readonly reason: string }
   | { readonly type: 'report-observed', readonly node: string, readonly orderId: string, readonly bootId: string, readonly status: 'healthy' | 'unhealthy' | 'unknown' }
 
 export const eventVersion = 1

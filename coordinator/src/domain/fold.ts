@@ -1,7 +1,16 @@
 // Journal → state. Knows what each event means for the state, and nothing of order, time or policy.
+import { Fault } from '@pitstop/shared/fault'
 import type { Event, NodeStepName, Recorded, StepName } from './event.ts'
 import type { StoredPlan } from './plan.ts'
-import { type NodePhase, type NodeState, type State, type StepState, type WindowState, nodeOf } from './state.ts'
+import { type NodePhase, type NodeState, type State, type StepState, type WindowState } from './state.ts'
+
+const damaged = (seq: number, what: string): Fault => new Fault('STORE_CORRUPT', `event ${seq} of the journal ${what}`)
+
+function nodeIn(state: State, name: string, seq: number): NodeState {
+  const node = state.nodes.get(name)
+  if (node === undefined) throw damaged(seq, `is about ${name}, which is not in the plan`)
+  return node
+}
 
 const noWindow: WindowState = {
   number: 0, phase: 'none', by: '', reason: '', version: 0, openedAt: 0, closesAt: 0, halt: null, pause: null, abort: null, resumedAt: 0, failureBudget: 0,
@@ -10,7 +19,7 @@ const noWindow: WindowState = {
 
 const freshNode = (node: string): NodeState => ({
   node, phase: 'waiting', attempt: 1, steps: {}, holdsSlot: false, overdue: false, failedStep: null, reasons: [], phaseSince: 0,
-  slotTakenAt: null, slotFreedAt: null, outageMs: null, recheck: false, askedFor: false, unproven: false, upgraded: false, reportedAt: null, version: 0
+  slotTakenAt: null, slotFreedAt: null, slotTakenSeq: 0, slotFreedSeq: 0, outageMs: null, recheck: false, askedFor: false, unproven: false, upgraded: false, reportedAt: null, version: 0
 })
 
 export const emptyState = (stored: StoredPlan): State => ({
@@ -40,7 +49,7 @@ function writesInDoubt({ writesInDoubt: before }: State, event: Event): State['w
 function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): State {
   const window = (change: Partial<WindowState>): State => ({ ...state, window: { ...state.window, ...change, version: seq } })
   const node = (name: string, change: (node: NodeState) => Partial<NodeState>): State => {
-    const before = nodeOf(state, name)
+    const before = nodeIn(state, name, seq)
     return { ...state, nodes: new Map(state.nodes).set(name, { ...before, ...change(before), version: seq }) }
   }
   const phase = (name: string, to: NodePhase, change: Partial<NodeState> = {}): State =>
@@ -84,10 +93,10 @@ function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): S
 
     case 'node-admitted': return phase(event.node, 'preparing', { reasons: [] })
     case 'node-prepared': return phase(event.node, 'prepared')
-    case 'slot-taken': return phase(event.node, 'down', { holdsSlot: true, slotTakenAt: at, slotFreedAt: null, outageMs: null })
+    case 'slot-taken': return phase(event.node, 'down', { holdsSlot: true, slotTakenAt: at, slotTakenSeq: seq, slotFreedAt: null, outageMs: null })
     case 'slot-returned': return node(event.node, (before) =>
       ({ phase: 'prepared', phaseSince: at, holdsSlot: false, overdue: false, recheck: false, slotTakenAt: null, reasons: event.reasons, steps: without(before.steps, slotSteps) }))
-    case 'node-healthy': return phase(event.node, 'returning', { holdsSlot: false, overdue: false, askedFor: false, unproven: false, slotFreedAt: at, outageMs: event.outageMs, reasons: [] })
+    case 'node-healthy': return phase(event.node, 'returning', { holdsSlot: false, overdue: false, askedFor: false, unproven: false, slotFreedAt: at, slotFreedSeq: seq, outageMs: event.outageMs, reasons: [] })
     case 'node-done': return final(event.node, 'done', { reasons: [] })
     case 'node-current': return final(event.node, 'current', { reasons: event.reasons, unproven: false, askedFor: false })
     case 'node-postponed': return final(event.node, 'postponed', { reasons: event.reasons })
@@ -95,8 +104,8 @@ function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): S
     case 'node-failed': return phase(event.node, 'failed', { holdsSlot: event.down, overdue: false, askedFor: false, unproven: true, failedStep: event.step, reasons: event.reasons })
     case 'node-overdue': return node(event.node, () => ({ overdue: true, reasons: event.reasons }))
     case 'node-skipped': return final(event.node, 'skipped')
-    case 'node-written-off': return final(event.node, 'written-off', { slotFreedAt: at })
-    case 'node-retried': return node(event.node, (before) => retried(before, event.mode, at))
+    case 'node-written-off': return final(event.node, 'written-off', { slotFreedAt: at, slotFreedSeq: seq })
+    case 'node-retried': return node(event.node, (before) => retried(before, event.mode, at, seq))
     case 'node-reported': return node(event.node, () => ({ reportedAt: at }))
 
     case 'obligation-opened': {
@@ -106,7 +115,7 @@ function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): S
     }
     case 'obligation-settled': {
       const before = state.obligations.get(event.id)
-      if (before === undefined) throw new RangeError(`obligation ${event.id} was settled and never opened`)
+      if (before === undefined) throw damaged(seq, `settles ${event.id}, which was never promised`)
       return { ...state, obligations: new Map(state.obligations).set(event.id, { ...before, status: event.how, settledBy: event.by, text: event.text }) }
     }
     default: return event satisfies never
@@ -120,11 +129,11 @@ const without = (steps: NodeState['steps'], names: readonly NodeStepName[]): Nod
   Object.fromEntries(Object.entries(steps).filter(([name]) => !names.some((each) => each === name)))
 
 /** A person's retry: judge again, reboot again, or begin again. Only the last two are new orders. */
-function retried(before: NodeState, mode: 'recheck' | 'reboot' | 'again', at: number): Partial<NodeState> {
+function retried(before: NodeState, mode: 'recheck' | 'reboot' | 'again', at: number, seq: number): Partial<NodeState> {
   const common = { phaseSince: at, failedStep: null, reasons: [], overdue: false }
   switch (mode) {
     case 'recheck': return { ...common, phase: 'down', recheck: true, steps: without(before.steps, checkSteps) }
-    case 'reboot': return { ...common, phase: 'down', recheck: false, askedFor: true, slotTakenAt: at, holdsSlot: true, attempt: before.attempt + 1, steps: without(before.steps, slotSteps) }
+    case 'reboot': return { ...common, phase: 'down', recheck: false, askedFor: true, slotTakenAt: at, slotTakenSeq: seq, holdsSlot: true, attempt: before.attempt + 1, steps: without(before.steps, slotSteps) }
     case 'again': return { ...common, phase: 'waiting', recheck: false, askedFor: before.unproven, attempt: before.attempt + 1, steps: {}, holdsSlot: false, slotTakenAt: null, slotFreedAt: null }
     default: return mode satisfies never
   }
@@ -133,12 +142,13 @@ function retried(before: NodeState, mode: 'recheck' | 'reboot' | 'again', at: nu
 /** Another window of the same plan: what was left undone may go again, under new orders; what failed waits for a person. */
 function carryOver(node: NodeState, at: number, seq: number): NodeState {
   const again: readonly NodePhase[] = ['waiting', 'postponed', 'pending-reboot']
-  return again.includes(node.phase) ? { ...node, ...retried(node, 'again', at), version: seq } : node
+  // Opened again is not asked for by name: what counts as failed waits at the halt like everybody.
+  return again.includes(node.phase) ? { ...node, ...retried(node, 'again', at, seq), askedFor: false, version: seq } : node
 }
 
 function withStep(state: State, node: string | null, step: StepName, seq: number, change: (before: StepState | undefined) => StepState): State {
   if (node === null) return { ...state, windowSteps: { ...state.windowSteps, [step]: change(state.windowSteps[step]) } }
-  const before = nodeOf(state, node)
+  const before = nodeIn(state, node, seq)
   const name = step as NodeStepName
   const after = change(before.steps[name])
   // Drained anew, new projects must settle anew.

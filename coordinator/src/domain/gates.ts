@@ -36,8 +36,9 @@ export function gitlabGates(state: State, reading: NonNullable<Observed['gitlab'
   }
   if (policy.drain === 'zero-weight') {
     // A reading from before the weight was set to 0 says nothing.
-    const down = new Set(slotsTaken(state).filter(({ steps }) => (steps['zero-weight']?.endedAt ?? Infinity) < reading.at).map(({ node }) => node))
-    for (const { node, storages } of nodes.filter((each) => down.has(each.node))) {
+    for (const { node, steps } of slotsTaken(state)) {
+      if ((steps['zero-weight']?.endedAt ?? Infinity) >= reading.at) continue
+      const storages = nodes.find((each) => each.node === node)?.storages ?? []
       for (const storage of storages.filter((each) => (reading.weights[each] ?? 0) > 0)) {
         reasons.push(reason('WEIGHT_CHANGED', `weight of ${storage} is ${reading.weights[storage] ?? 0} while ${node} is down: new projects would fail there`,
           'find out who raised it: it is theirs now and pitstop will not put it back; then: pitstop window resume'))

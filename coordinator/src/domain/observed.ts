@@ -101,15 +101,17 @@ export interface Observed {
   /** What each node's agent last said of its reboot order, and when it was asked. */
   readonly rebootOrders: ReadonlyMap<string, { readonly order: OrderView, readonly askedAt: number }>
   readonly agentFaults: ReadonlyMap<string, { readonly reason: Reason, readonly at: number }>
+  /** When each node's agent last answered about an order. */
+  readonly answered: ReadonlyMap<string, number>
   readonly finalChecks: ReadonlyMap<string, FinalCheck>
   /** Idle nodes asked when a node was overdue. */
   readonly around: { readonly at: number, readonly tried: number, readonly reached: number } | null
   readonly progress: ReadonlyMap<string, { readonly percent: number, readonly text: string }>
   /** Keys of effects under way. */
-  readonly inFlight: ReadonlySet<string>
+  readonly inFlight: { has(key: string): boolean }
 }
 
 export const nothingObserved = (epoch: number): Observed => ({
   epoch, frozen: null, gitlab: null, gitlabFault: null, writeFault: null, refusedChanges: new Map(), looks: new Map(), rebootOrders: new Map(),
-  agentFaults: new Map(), finalChecks: new Map(), around: null, progress: new Map(), inFlight: new Set()
+  agentFaults: new Map(), answered: new Map(), finalChecks: new Map(), around: null, progress: new Map(), inFlight: new Set()
 })

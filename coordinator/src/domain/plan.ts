@@ -77,12 +77,24 @@ export function sealPlan(plan: Plan): StoredPlan {
   return { hash: sha256(bytes), bytes, plan }
 }
 
-/** @throws Fault PLAN_CHANGED when the bytes do not have the hash; STORE_NEWER for a version we do not know. */
+/** @throws Fault PLAN_CHANGED when the bytes do not have the hash; STORE_NEWER for a version we do not know, STORE_CORRUPT when they are no plan. */
 export function openPlan(hash: string, bytes: string): StoredPlan {
   if (sha256(bytes) !== hash) throw new Fault('PLAN_CHANGED', `the stored plan ${hash.slice(0, 12)} has other bytes than its hash says`)
-  const plan = JSON.parse(bytes) as Plan
+  const plan = parsed(bytes)
+  if (plan === null) throw new Fault('STORE_CORRUPT', `what is stored as plan ${hash.slice(0, 12)} is no plan`)
   if (plan.version !== 1) throw new Fault('STORE_NEWER', `plan ${hash.slice(0, 12)} has format ${String(plan.version)}; this release reads format 1`)
   return { hash, bytes, plan }
+}
+
+/** Null: not even the beginnings of a plan. The rest is what the hash stands for. */
+function parsed(bytes: string): Plan | null {
+  try {
+    const plan = JSON.parse(bytes) as Partial<Plan> | null
+    const isPlan = typeof plan?.version === 'number' && (plan.version !== 1 || (Array.isArray(plan.nodes) && typeof plan.policy === 'object' && plan.policy !== null))
+    return isPlan ? plan as Plan : null
+  } catch {
+    return null
+  }
 }
 
 /** Slots slide, so the whole is the larger of the work per slot and the work per prepare right, plus one lead-in. */

@@ -17,6 +17,8 @@ export interface PreflightFacts {
   readonly ownCertificate: readonly Reason[]
   /** Our lease epoch; 0 = not held (a dry preflight). */
   readonly epoch: number
+  /** Versions of the agents' protocol that this coordinator speaks. */
+  readonly spoken: HostView['protocol']
   /** Host names that pitstop itself needs: GitLab, the store, the coordinator. */
   readonly dependsOn: readonly string[]
 }
@@ -51,6 +53,8 @@ function judgeHost(node: PlanNode, facts: PreflightFacts, closesAt: number, prob
     warnings.push(reason(host.code, `${node.node} will be postponed: ${host.text}`, host.hint))
     return
   }
+  const mismatch = protocolMismatch(node.node, host, facts.spoken)
+  if (mismatch !== null) problems.push(mismatch)
   if (host.certificateExpiresAt > 0 && host.certificateExpiresAt < closesAt + outliveMs) {
     problems.push(reason('CERTIFICATE_EXPIRES', `the certificate of ${node.node} ends ${formatDuration(Math.max(0, host.certificateExpiresAt - facts.now))} from now, before closing + ${formatDuration(outliveMs)}`))
   }
@@ -59,6 +63,13 @@ function judgeHost(node: PlanNode, facts: PreflightFacts, closesAt: number, prob
   }
   for (const veto of host.vetoes) warnings.push(reason(veto.code, `${node.node} would refuse now: ${veto.text}`, veto.hint))
 }
+
+/** An agent that was replaced since the plan was made is as foreign as one that never fitted. */
+export const protocolMismatch = (node: string, { protocol }: HostView, spoken: HostView['protocol']): Reason | null =>
+  protocol.max < spoken.min || protocol.min > spoken.max
+    ? reason('AGENT_PROTOCOL', `${node} speaks protocol ${protocol.min} to ${protocol.max}, this coordinator ${spoken.min} to ${spoken.max}`,
+      `install the pitstop-agent of this release on ${node}, or plan without it`)
+    : null
 
 function judgeGitLab({ nodes, policy }: Pick<Plan, 'nodes' | 'policy'>, gitlab: GitLabReading, problems: Reason[]): void {
   for (const { node, storages } of nodes) {

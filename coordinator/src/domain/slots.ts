@@ -2,8 +2,9 @@
 import type { Policy } from './plan.ts'
 import type { NodeState, State } from './state.ts'
 import { countsAsFailed } from './state.ts'
+import { perState } from './per-state.ts'
 
-export const slotsTaken = (state: State): NodeState[] => [...state.nodes.values()].filter((node) => node.holdsSlot)
+export const slotsTaken: (state: State) => readonly NodeState[] = perState((state) => [...state.nodes.values()].filter((node) => node.holdsSlot))
 
 /** How many more nodes may go down now. Strict batches hand out slots only when the whole batch is up again. */
 export function slotsFree(state: State): number {
@@ -15,18 +16,20 @@ export function slotsFree(state: State): number {
 
 /** A strict batch fills while nobody of it has come back: until then the slots taken are all of one batch. */
 function batchStillFilling(state: State, policy: Policy): boolean {
-  const lastFreed = Math.max(0, ...[...state.nodes.values()].map((node) => node.slotFreedAt ?? 0))
+  let lastFreed = 0
+  for (const { slotFreedSeq } of state.nodes.values()) lastFreed = Math.max(lastFreed, slotFreedSeq)
   const taken = slotsTaken(state)
-  return taken.length < policy.groupSize && taken.every((node) => (node.slotTakenAt ?? 0) >= lastFreed)
+  return taken.length < policy.groupSize && taken.every((node) => node.slotTakenSeq >= lastFreed)
 }
 
 /** How many more nodes may begin to prepare. */
 export function prepareFree(state: State): number {
-  const preparing = [...state.nodes.values()].filter((node) => node.phase === 'preparing' || node.phase === 'prepared').length
+  let preparing = 0
+  for (const { phase } of state.nodes.values()) if (phase === 'preparing' || phase === 'prepared') preparing++
   return Math.max(0, state.stored.plan.policy.prepareAhead - preparing)
 }
 
-export const failures = (state: State): NodeState[] => [...state.nodes.values()].filter(countsAsFailed)
+export const failures: (state: State) => readonly NodeState[] = perState((state) => [...state.nodes.values()].filter(countsAsFailed))
 export const budgetSpent = (state: State): boolean => failures(state).length >= state.window.failureBudget
 
 /** The node of a platform that goes first and resolves its manifest: the first in the plan's order that is not out. */

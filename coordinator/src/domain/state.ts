@@ -1,6 +1,7 @@
 // The state of a plan: what the journal folds into. Data only.
 import type { Reason } from '@pitstop/shared/fault'
 import type { NodeStepName, ObligationKind, PackageVersion, StepFacts, StepName } from './event.ts'
+import { perState } from './per-state.ts'
 import type { StoredPlan } from './plan.ts'
 
 /**
@@ -45,6 +46,9 @@ export interface NodeState {
   readonly phaseSince: number
   readonly slotTakenAt: number | null
   readonly slotFreedAt: number | null
+  /** seq of the taking and the freeing: what came first, whoever's clock said when. */
+  readonly slotTakenSeq: number
+  readonly slotFreedSeq: number
   readonly outageMs: number | null
   /** A person looked at the failure and asked to be judged again: only the last start counts. */
   readonly recheck: boolean
@@ -125,7 +129,7 @@ export const nodeOf = (state: State, name: string): NodeState => {
   if (node === undefined) throw new RangeError(`no node ${name} in plan ${state.stored.hash}`)
   return node
 }
-export const openObligations = (state: State): Obligation[] => [...state.obligations.values()].filter((each) => each.status === 'open')
+export const openObligations: (state: State) => readonly Obligation[] = perState((state) => [...state.obligations.values()].filter((each) => each.status === 'open'))
 export const weightObligation = (storage: string): string => `weight:${storage}`
 export const assignerObligation = 'assigner'
 

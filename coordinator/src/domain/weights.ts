@@ -3,7 +3,8 @@
 import { type Reason, reason } from '@pitstop/shared/fault'
 import type { WeightChange } from './effect.ts'
 import type { Event } from './event.ts'
-import { type NodePhase, type NodeState, type Obligation, type State, weightObligation } from './state.ts'
+import { perState } from './per-state.ts'
+import { type NodePhase, type NodeState, type Obligation, type State, openObligations, weightObligation } from './state.ts'
 
 type Weights = Readonly<Record<string, number>>
 
@@ -70,10 +71,13 @@ export function planWeightWrite(state: State, read: Weights, changes: readonly W
     }
     for (const storage of storages) {
       const id = weightObligation(storage)
-      // An open obligation already holds the true previous value: a lost write of ours may have landed since.
-      if (state.obligations.get(id)?.status !== 'open') {
-        intent.push({ type: 'obligation-opened', id, kind: 'weight', subject: storage, node, previous: read[storage] ?? 0 })
-      }
+      const value = read[storage] ?? 0
+      const promise = state.obligations.get(id)
+      // An open obligation already holds the true previous value: a lost write of ours may have landed since. Anything but
+      // that value and our 0 was set by somebody else meanwhile: that is what goes back then.
+      const theirs = promise?.status === 'open' && value !== 0 && value !== promise.previous
+      if (theirs) intent.push({ type: 'obligation-settled', id, how: 'superseded', by: 'somebody else', text: `weight of ${storage} was set to ${value} by somebody else before pitstop could set it to 0; before that it was ${Number(promise.previous)}` })
+      if (theirs || promise?.status !== 'open') intent.push({ type: 'obligation-opened', id, kind: 'weight', subject: storage, node, previous: value })
       hash[storage] = 0
       own[storage] = 0
     }
@@ -101,15 +105,23 @@ const mustStayZero: ReadonlySet<NodePhase> = new Set(['preparing', 'prepared', '
 /** Weights that somebody else raised from our 0, by the latest reading; only readings asked for after our write count. */
 export function raisedByOthers(state: State, reading: { readonly at: number, readonly weights: Weights } | null): { obligation: Obligation, node: NodeState, weight: number }[] {
   if (reading === null) return []
-  return [...state.obligations.values()].flatMap((obligation) => {
-    const node = obligation.kind === 'weight' && obligation.status === 'open' && obligation.node !== null ? state.nodes.get(obligation.node) : undefined
-    const zeroed = node?.steps['zero-weight']
+  return zeroed(state).flatMap(({ obligation, node, since }) => {
     const weight = reading.weights[obligation.subject] ?? 0
-    // Healthy nodes are about to get it back anyway; the write finds out.
-    if (node === undefined || !mustStayZero.has(node.phase) || zeroed?.status !== 'done' || zeroed.endedAt === null || reading.at <= zeroed.endedAt || weight === 0) return []
-    return [{ obligation, node, weight }]
+    return reading.at <= since || weight === 0 ? [] : [{ obligation, node, weight }]
   })
 }
 
+/** What pitstop has set to 0 and not yet to put back. Healthy nodes are about to get it back anyway; the write finds out. */
+const zeroed = perState((state) => openObligations(state).flatMap((obligation) => {
+  const node = obligation.kind === 'weight' && obligation.node !== null ? state.nodes.get(obligation.node) : undefined
+  const step = node?.steps['zero-weight']
+  if (node === undefined || !mustStayZero.has(node.phase) || step?.status !== 'done' || step.endedAt === null) return []
+  return [{ obligation, node, since: step.endedAt }]
+}))
+
 /** Until when a write to GitLab without outcome may still land; 0 = none is in doubt. The next write waits it out, then reads. */
-export const writesLandBy = (state: State): number => Math.max(0, ...state.writesInDoubt.values())
+export const writesLandBy: (state: State) => number = perState((state) => Math.max(0, ...state.writesInDoubt.values()))
+
+/** The same state, with every write in doubt waited for at least until then: a predecessor's clock is not ours. */
+export const waitOut = (state: State, until: number): State =>
+  ({ ...state, writesInDoubt: new Map([...state.writesInDoubt].map(([key, landsBy]) => [key, Math.max(landsBy, until)])) })

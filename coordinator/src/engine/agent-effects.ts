@@ -16,7 +16,7 @@ import { type Hands, drop, put } from './hands.ts'
 import { readGitLab, rereadGitLab } from './gitlab-effects.ts'
 
 /** Lease that must be left when an order is sent: the agent fences everything later by its epoch. */
-const sendMs = 2000
+const sendMs = 500
 
 type Of<K extends Effect['kind']> = Extract<Effect, { kind: K }>
 
@@ -42,7 +42,10 @@ export async function giveOrder(hands: Hands, { order, intent }: Of<'order'>, de
 export async function settleOrder(hands: Hands, { node: name, step, orderId: id }: Of<'settle-order'>): Promise<void> {
   const node = planNode(hands.journal.state, name)
   await withAgent(hands, name, async () => {
+    // An answer says nothing about later than it was asked for: "never heard of it" may be untrue by the time it is here.
+    const askedAt = hands.clock.now()
     const host = await hands.agents.describe(node, hands.journal.epoch, [id])
+    heard(hands, name)
     const answer = host.orders.find((order) => order.id === id) ?? absent(id)
     const intended = stepOf(nodeOf(hands.journal.state, name), step)
     if (intended !== undefined && (step === 'stage' || step === 'upgrade') && (answer.status === 'running' || answer.status === 'accepted')) {
@@ -57,7 +60,7 @@ export async function settleOrder(hands: Hands, { node: name, step, orderId: id 
       return
     }
     const before = hands.journal.state
-    await conclude(hands, node, step, answer, host)
+    await conclude(hands, node, step, answer, host, askedAt)
     if (hands.journal.state === before && answer.status !== 'running' && answer.status !== 'succeeded') {
       throw new Fault('AGENT_ANSWER_INVALID', `what became of ${id} is not known yet (${name} says: ${answer.status})`, { hint: 'nothing to do: pitstop asks again' })
     }
@@ -74,6 +77,7 @@ export async function cancelReboot(hands: Hands, { node: name, orderId: rebootId
       id: orderId({ planHash: state.stored.hash, node: name, step: 'cancel', attempt }), step: 'reboot', node: name, attempt,
       notBefore: now, notAfter: now + 60_000, manifestHash: '', bootId: ''
     }
+    hands.guard(sendMs, true)
     const { result, order: reboot } = await hands.agents.cancelReboot(node, { ...payload(hands, order), reason: why }, rebootId)
     // Too late, or no longer needed: what the agent says of the order itself counts.
     const known = reboot ?? { ...absent(rebootId), status: 'running' as const }
@@ -94,7 +98,7 @@ export async function look(hands: Hands, { node: name, orderId: id }: Of<'look'>
   try {
     const [verdict, outside] = await Promise.all([hands.agents.health(node, hands.journal.epoch, id, recheck), hands.agents.probeGitaly(node)])
     see({ verdict, outside, fault: null })
-    hands.observe({ agentFaults: drop(hands.observed().agentFaults, name) })
+    if (hands.observed().agentFaults.has(name)) hands.observe({ agentFaults: drop(hands.observed().agentFaults, name) })
   } catch (error) {
     const fault = asFault(error)
     if (fault.code === 'STALE_EPOCH') throw fault
@@ -127,14 +131,14 @@ export async function lookAround(hands: Hands, { nodes }: Of<'look-around'>): Pr
   hands.observe({ around: { at, tried: nodes.length, reached: answers.filter(({ status }) => status === 'fulfilled').length } })
 }
 
-async function conclude(hands: Hands, node: PlanNode, step: string, answer: OrderView, seen?: HostView): Promise<void> {
+async function conclude(hands: Hands, node: PlanNode, step: string, answer: OrderView, seen?: HostView, now = hands.clock.now()): Promise<void> {
   if (step === 'reboot') hands.observe({ rebootOrders: put(hands.observed().rebootOrders, node.node, { order: answer, askedAt: hands.clock.now() }) })
   // The process id of Gitaly beside the answer: a Gitaly that restarted under apt must not go unnoticed.
   const host = step === 'reboot' || answer.status === 'vetoed' ? null : seen ?? await hands.agents.describe(node, hands.journal.epoch, [])
   const gitaly = host === null ? null : { pid: host.gitalyPid, runs: host.gitalyRuns }
   await hands.journal.append((state) => {
     const self = nodeOf(state, node.node)
-    const events = runbook.find(({ name }) => name === step)?.conclude?.({ ...viewOf(hands, node), state, self }, answer, gitaly) ?? []
+    const events = runbook.find(({ name }) => name === step)?.conclude?.({ ...viewOf(hands, node), now, state, self }, answer, gitaly) ?? []
     // A person may have written the node off meanwhile: then the step's end is told, and the node stays theirs.
     return isRunning(self) ? events : events.filter(({ type }) => type === 'step-done' || type === 'step-ended')
   })
@@ -152,11 +156,16 @@ async function refusable(order: OrderRequest, call: () => Promise<OrderView>): P
   }
 }
 
+function heard(hands: Hands, node: string): void {
+  const { agentFaults, answered } = hands.observed()
+  hands.observe({ agentFaults: drop(agentFaults, node), answered: put(answered, node, hands.clock.now()) })
+}
+
 /** An agent that fails to answer is an observation; the order it was about stays in doubt. */
 async function withAgent(hands: Hands, node: string, work: () => Promise<void>): Promise<void> {
   try {
     await work()
-    hands.observe({ agentFaults: drop(hands.observed().agentFaults, node) })
+    heard(hands, node)
   } catch (error) {
     const fault = asFault(error)
     if (!fault.code.startsWith('AGENT_') && fault.code !== 'ORDER_RUNNING') throw fault

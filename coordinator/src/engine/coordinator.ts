@@ -1,34 +1,35 @@
 // The acting coordinator of one fleet: holds the lease, keeps the one open window going, hears agents and obeys people.
-// Standing by, it does nothing but say who acts.
-import { Fault, asFault, reason } from '@pitstop/shared/fault'
+// Standing by, it does nothing but look at the lease and say who acts.
+import { Fault, type Reason, asFault } from '@pitstop/shared/fault'
 import type { Inventory } from '../adapters/inventory/port.ts'
+import { isFoundId } from '../domain/break-glass-lines.ts'
 import { type Command, command } from '../domain/command.ts'
 import type { Event, FleetEvent, Recorded } from '../domain/event.ts'
 import type { Effect } from '../domain/effect.ts'
-import { fold } from '../domain/fold.ts'
+import { type FleetState, foldFleet, noFleet } from '../domain/fleet-state.ts'
 import type { ByHand } from '../domain/obligations.ts'
 import type { Verdict } from '../domain/observed.ts'
 import type { Plan, StoredPlan } from '../domain/plan.ts'
 import { type Preflight, preflight } from '../domain/preflight.ts'
 import { emptyReport } from '../domain/report.ts'
 import { type State, labelOf } from '../domain/state.ts'
-import { type WindowView, windowView } from '../domain/view.ts'
-import { type LeaseRow, type Store, fleetStream } from '../ports.ts'
+import { type ObligationView, type WindowView, windowView } from '../domain/view.ts'
+import { type LeaseRow, fleetStream } from '../ports.ts'
 import { Engine } from './engine.ts'
+import type { LostWrite } from './hands.ts'
 import { type PreflightParts, gatherPreflight } from './gather-preflight.ts'
 import { Journal } from './journal.ts'
-import { LeaseKeeper, type LeaseSettings } from './lease-keeper.ts'
-import { type PlanRequest, makePlan } from './planning.ts'
+import { lostPromiseLines, lostPromiseViews, requireNothingLost } from './lost-promises.ts'
+import { PlanShelf } from './plan-shelf.ts'
+import type { PlanRequest } from './planning.ts'
+import type { Taken } from './take-over.ts'
+import { type Hold, Tenure, type TenureParts } from './tenure.ts'
 
-export interface CoordinatorParts extends PreflightParts {
+export interface CoordinatorParts extends PreflightParts, TenureParts {
   readonly fleet: string
-  readonly store: Store
   readonly inventory: Inventory
-  readonly lease: LeaseSettings
   readonly byHand: ByHand
   readonly writeBreakGlass: (text: string) => Promise<void>
-  readonly landsWithinMs: number
-  readonly log: (level: 'info' | 'warn' | 'error', text: string, facts?: Record<string, unknown>) => void
 }
 
 export interface ReadyReport { readonly node: string, readonly orderId: string, readonly bootId: string, readonly status: Verdict['status'] }
@@ -37,103 +38,80 @@ export interface ReadyReport { readonly node: string, readonly orderId: string, 
 export type EventListener = (recorded: Recorded<Event | FleetEvent>, stream: string) => void
 
 interface Open { readonly journal: Journal, readonly engine: Engine }
-interface Frozen { readonly by: string, readonly reason: string }
-
-/** How long a standby waits before it tries to take the lease again, and a coordinator that lost it likewise. */
-const retakeMs = 1000
 
 export class Coordinator {
   readonly #parts: CoordinatorParts
-  #keeper: LeaseKeeper
-  #holder: LeaseRow | null = null
-  #acting = false
-  #stopped = false
+  readonly #plans: PlanShelf
+  readonly #tenure: Tenure
+  #hold: Hold | null = null
+  readonly #lostWrite: LostWrite = { mayLandUntil: 0 }
   #open: Open | null = null
-  #frozen: Frozen | null = null
-  #cancelRetake: () => void = () => undefined
+  #fleet: FleetState = noFleet
   #opening: Promise<unknown> = Promise.resolve()
-  /** An agent had seen a newer epoch than this store knows though its lease was ours: the store is not what it was. */
-  #distrust: Fault | null = null
   readonly #listeners = new Set<EventListener>()
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts
-    this.#keeper = this.#newKeeper()
+    this.#plans = new PlanShelf(parts)
+    this.#tenure = new Tenure(parts, {
+      begin: (taken, hold) => { this.#begin(taken, hold) },
+      end: async () => {
+        const ended = this.#open?.engine.stop()
+        this.#open = null
+        this.#hold = null
+        await ended
+      }
+    })
   }
 
-  /** Takes the lease and goes on with whatever window is open; or stands by and keeps trying. */
-  async start(): Promise<void> {
-    const { row, mine } = await this.#keeper.take()
-    this.#holder = row
-    if (!mine) {
-      this.#parts.log('info', `standing by: ${row.holder} at ${row.address} holds the lease (epoch ${row.epoch})`)
-      this.#retakeLater()
-      return
-    }
-    const { store, clock, lease, log } = this.#parts
-    const journal = await store.read<FleetEvent>(fleetStream)
-    this.#frozen = journal.reduce<Frozen | null>((frozen, { event }) => event.type === 'frozen' ? event : event.type === 'unfrozen' ? null : frozen, null)
-    await store.append<FleetEvent>(row.epoch, fleetStream, clock.now(), [{ type: 'lease-taken', holder: lease.holder, address: lease.address }])
-    const window = await store.openWindow()
-    if (window !== null) {
-      const stored = await this.#storedPlan(window.plan)
-      log('info', `going on with window ${window.number} of plan ${window.plan.slice(0, 12)}`)
-      const open = this.#prepareWindow(await this.#load(stored), row.epoch)
-      if (this.#distrust !== null) await this.#pauseInDistrust(open.journal, this.#distrust)
-      this.#run(open)
-    }
-    this.#acting = true
-    log('info', `acting with epoch ${row.epoch}`)
-  }
+  /**
+   * Takes the lease and goes on with whatever window is open; or stands by and keeps looking.
+   * @throws Fault STORE_*: nothing was started. On a shared store what may pass by itself, or with another release, is waited for instead.
+   */
+  start(): Promise<void> { return this.#tenure.start() }
 
-  /** Stops acting in good order and gives the lease back. The window stays open and goes on with the next start. */
-  async stop(): Promise<void> {
-    this.#stopped = true
-    this.#acting = false
-    this.#cancelRetake()
-    await this.#open?.engine.stop()
-    this.#open = null
-    await this.#keeper.release()
-  }
+  /** Stops acting in good order and gives the lease back. The window stays open and goes on with the next start, or elsewhere at once. */
+  stop(): Promise<void> { return this.#tenure.stop() }
 
-  get acting(): boolean { return this.#acting }
-  get holder(): LeaseRow | null { return this.#holder }
-  get frozen(): Frozen | null { return this.#frozen }
+  get acting(): boolean { return this.#tenure.acting }
+  /** Who holds the lease, as far as is known here. */
+  get holder(): LeaseRow | null { return this.#tenure.holder }
+  /** Why this coordinator does not act; null = it does. */
+  get standing(): Reason | null { return this.#tenure.standing }
+  get frozen(): FleetState['frozen'] { return this.#fleet.frozen }
+  /** Promises that a restored store had lost; a person settles them. */
+  async lostPromises(): Promise<ObligationView[]> {
+    const { store, byHand } = this.#parts
+    return lostPromiseViews(this.acting ? this.#fleet : foldFleet(await store.read<FleetEvent>(fleetStream)), byHand)
+  }
 
   onEvent(listener: EventListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
-  async makePlan(request: PlanRequest): Promise<StoredPlan> {
-    const { store, clock } = this.#parts
-    const stored = await makePlan(this.#parts, request, clock.now())
-    await store.savePlan(stored)
-    return stored
-  }
-
+  makePlan(request: PlanRequest): Promise<StoredPlan> { return this.#plans.make(request) }
   /** A plan that is looked at and not kept. */
-  draftPlan(request: PlanRequest): Promise<StoredPlan> { return makePlan(this.#parts, request, this.#parts.clock.now()) }
+  draftPlan(request: PlanRequest): Promise<StoredPlan> { return this.#plans.draft(request) }
+  /** A plan by its hash or an unambiguous beginning of it. */
+  findPlan(hash: string): Promise<StoredPlan> { return this.#plans.find(hash) }
+  listPlans(): Promise<StoredPlan[]> { return this.#plans.list() }
+
+  /** A whole copy of the store, of this moment. @throws Fault NOT_NOW when the store's own server makes its backups. */
+  async backup(): Promise<Uint8Array> {
+    const { store } = this.#parts
+    if (store.backup === undefined) throw new Fault('NOT_NOW', 'this store is a PostgreSQL database: its own tools copy it', { hint: 'pg_dump --format=custom --file=FILE DATABASE; see docs/backup-and-restore.md' })
+    return await store.backup()
+  }
 
   /** @throws Fault WINDOW_OPEN with holder and reason, STANDBY: asked before work that only a new window needs. */
   requireNoWindow(): void {
-    this.#requireActing()
+    this.#tenure.requireActing()
     this.#requireNoWindow()
   }
 
-  /** A plan by its hash or an unambiguous beginning of it. */
-  async findPlan(hash: string): Promise<StoredPlan> {
-    const found = (await this.#parts.store.listPlans()).filter((each) => each.hash.startsWith(hash))
-    const [only, second] = found
-    if (only === undefined || hash.length < 4) throw new Fault('NOT_FOUND', `there is no plan ${hash}`, { hint: 'make one with pitstop plan create; names need at least 4 characters' })
-    if (second !== undefined) throw new Fault('INVALID_INPUT', `${hash} is the beginning of ${found.length} plans; type more of it`)
-    return only
-  }
-
-  listPlans(): Promise<StoredPlan[]> { return this.#parts.store.listPlans() }
-
   async preflight(plan: Pick<Plan, 'nodes' | 'policy' | 'opensAt' | 'closesAt'>): Promise<Preflight> {
-    return preflight(plan, await gatherPreflight(this.#parts, plan, this.#keeper.epoch ?? 0))
+    return preflight(plan, await gatherPreflight(this.#parts, plan, this.#tenure.epoch))
   }
 
   /** @param confirm the plan's hash as the person typed it. @throws Fault PREFLIGHT_FAILED with every problem, OUTSIDE_WINDOW, WINDOW_OPEN, FROZEN, CONFIRMATION_MISMATCH, STANDBY */
@@ -145,12 +123,13 @@ export class Coordinator {
   }
 
   async #openWindow(hash: string, { by, reason: why, confirm }: { readonly by: string, readonly reason: string, readonly confirm: string }): Promise<void> {
-    const epoch = this.#requireActing()
+    const epoch = this.#tenure.requireActing()
     if (by.trim() === '' || why.trim() === '') throw new Fault('INVALID_INPUT', 'opening a window needs a name and a reason', { hint: 'add --reason "change issue …"' })
-    const stored = await this.#storedPlan((await this.findPlan(hash)).hash)
+    const stored = await this.findPlan(hash)
     if (confirm.length < 8 || !stored.hash.startsWith(confirm)) throw new Fault('CONFIRMATION_MISMATCH', `confirm with at least 8 characters of the plan's hash ${stored.hash.slice(0, 12)}`)
     this.#requireNoWindow()
-    if (this.#frozen !== null) throw new Fault('FROZEN', `frozen by ${this.#frozen.by}: ${this.#frozen.reason}`)
+    if (this.frozen !== null) throw new Fault('FROZEN', `frozen by ${this.frozen.by}: ${this.frozen.reason}`)
+    requireNothingLost(this.#fleet, 'a window is opened')
     const { plan } = stored
     const now = this.#parts.clock.now()
     if (now < plan.opensAt || now >= plan.closesAt) throw new Fault('OUTSIDE_WINDOW', `plan ${stored.hash.slice(0, 12)} is for ${new Date(plan.opensAt).toISOString()} to ${new Date(plan.closesAt).toISOString()}; now is ${new Date(now).toISOString()}`)
@@ -159,7 +138,7 @@ export class Coordinator {
     const { problems } = preflight(plan, facts)
     if (problems.length > 0 || 'code' in gitlab) throw new Fault('PREFLIGHT_FAILED', `not opened:\n${problems.map(({ text }) => `- ${text}`).join('\n')}`, { reasons: problems })
     this.#requireNoWindow()
-    const state = await this.#load(stored)
+    const state = await this.#plans.load(stored)
     const number = state.window.number + 1
     const open = this.#prepareWindow(state, epoch)
     await open.journal.append(() => [{
@@ -170,7 +149,9 @@ export class Coordinator {
 
   /** @throws Fault as command() does, and STANDBY */
   async command(said: Command): Promise<void> {
-    this.#requireActing()
+    const epoch = this.#tenure.requireActing()
+    if (said.kind === 'hand-over' && isFoundId(said.obligation)) return await this.#clear(epoch, said.obligation, said)
+    if (said.kind === 'resume') requireNothingLost(this.#fleet, 'the window is resumed')
     if (this.#open === null) throw new Fault('NO_WINDOW', 'no window is open')
     await this.#open.journal.append((state) => command(state, said))
   }
@@ -180,7 +161,7 @@ export class Coordinator {
 
   /** "I am back." A report frees nothing by itself; it makes the coordinator look. Acknowledged only once it is journaled. */
   async ready(report: ReadyReport): Promise<{ readonly result: 'accepted' | 'observed' | 'outdated', readonly epoch: number }> {
-    const epoch = this.#requireActing()
+    const epoch = this.#tenure.requireActing()
     const { store, clock } = this.#parts
     const node = this.#open?.journal.state.nodes.get(report.node)
     const expected = node?.steps.reboot
@@ -202,10 +183,8 @@ export class Coordinator {
       const { journal, engine } = this.#open
       return windowView(journal.state, engine.observed, engine.report, byHand)
     }
-    const stored = hash === undefined ? await this.#latestPlan() : await this.findPlan(hash)
-    if (stored === null) return null
-    const state = await this.#load(stored)
-    return state.window.number === 0 ? null : windowView(state, null, emptyReport, byHand)
+    const state = hash === undefined ? await this.#plans.latest() : await this.#plans.load(await this.findPlan(hash))
+    return state === null || state.window.number === 0 ? null : windowView(state, null, emptyReport, byHand)
   }
 
   /** Journal of a plan after a seq, for followers. */
@@ -219,14 +198,16 @@ export class Coordinator {
   async lease(): Promise<LeaseRow | null> { return this.#parts.store.readLease() }
 
   #prepareWindow(state: State, epoch: number): Open {
-    const { store, clock, byHand, writeBreakGlass, gitlab, agents, landsWithinMs, log } = this.#parts
+    const { store, clock, byHand, gitlab, agents, landsWithinMs, log } = this.#parts
+    const writeBreakGlass = (text: string): Promise<void> => this.#parts.writeBreakGlass(text + lostPromiseLines(this.#fleet, byHand))
     const journal = new Journal({ store, clock, byHand, writeBreakGlass }, state, epoch)
-    const keeper = this.#keeper
+    const hold = this.#hold
+    if (hold === null) throw new Fault('LEASE_LOST', 'the lease was lost meanwhile')
     const engine = new Engine({
-      journal, gitlab, agents, clock, landsWithinMs,
-      guard: (effectMs) => { keeper.guard(effectMs) },
+      journal, gitlab, agents, clock, landsWithinMs, lost: this.#lostWrite,
+      guard: hold.guard,
       onTrouble: (effect: Effect, fault) => { log('error', `unexpected trouble with ${effect.kind}: ${fault.message}`, { code: fault.code, stack: fault.stack }) },
-      onStopped: (why) => { void this.#lost(why, keeper) }
+      onStopped: hold.lost
     })
     journal.onEvent((recorded) => {
       for (const listener of this.#listeners) listener(recorded, state.stored.hash)
@@ -237,16 +218,7 @@ export class Coordinator {
 
   #run(open: Open): void {
     this.#open = open
-    open.engine.setFrozen(this.#frozen)
-  }
-
-  /** A restored or failed-over store must not roll on by itself: a person decides. */
-  async #pauseInDistrust(journal: Journal, why: Fault): Promise<void> {
-    const text = `an agent has seen a newer epoch than this store (${why.message}): was it restored from a backup?`
-    await journal.append(({ window }) => window.phase === 'rolling' && window.pause === null
-      ? [{ type: 'window-paused', by: 'pitstop', reasons: [reason('STALE_EPOCH', text, 'compare journal and hosts, then: pitstop window resume')] }]
-      : [])
-    this.#distrust = null
+    open.engine.setFrozen(this.frozen)
   }
 
   #closed(engine: Engine): void {
@@ -255,56 +227,37 @@ export class Coordinator {
     void engine.stop()
   }
 
-  async #lost(why: Fault, keeper: LeaseKeeper): Promise<void> {
-    // A keeper of an earlier try has nothing to say any more.
-    if (this.#stopped || !this.#acting || keeper !== this.#keeper) return
-    const { row } = keeper
-    const held = await this.#parts.store.readLease().catch(() => null)
-    if (why.code === 'STALE_EPOCH' && row !== null && held?.epoch === row.epoch && held.holder === row.holder) this.#distrust = why
-    this.#acting = false
-    this.#parts.log('error', `stopped acting: ${why.message}`, { code: why.code })
-    this.#keeper.abandon()
-    const open = this.#open
-    this.#open = null
-    await open?.engine.stop()
-    this.#retakeLater()
+  #begin({ row, fleet, state }: Taken, hold: Hold): void {
+    this.#hold = hold
+    this.#fleet = fleet
+    if (state === null) return
+    this.#parts.log('info', `going on with window ${state.window.number} of plan ${state.stored.hash.slice(0, 12)}`)
+    this.#run(this.#prepareWindow(state, row.epoch))
   }
 
-  #retakeLater(): void {
-    this.#cancelRetake = this.#parts.clock.after(retakeMs, () => {
-      if (this.#stopped) return
-      this.#keeper.abandon()
-      this.#keeper = this.#newKeeper()
-      this.start().catch((error: unknown) => {
-        this.#parts.log('warn', `cannot take the lease: ${asFault(error).message}`)
-        this.#retakeLater()
-      })
-    })
+  async #clear(epoch: number, id: string, { by, reason: why }: { readonly by: string, readonly reason: string }): Promise<void> {
+    if (!this.#fleet.found.has(id)) throw new Fault('NOT_FOUND', `there is no obligation ${id}`, { hint: 'pitstop obligations' })
+    if (by.trim() === '' || why.trim() === '') throw new Fault('INVALID_INPUT', 'handing over needs a name and a reason', { hint: 'add --reason "why"' })
+    await this.#tellFleet(epoch, { type: 'obligation-cleared', id, by, reason: why })
   }
 
-  #newKeeper(): LeaseKeeper {
-    const { store, clock, lease } = this.#parts
-    const keeper: LeaseKeeper = new LeaseKeeper(store, clock, lease, (why) => { void this.#lost(why, keeper) })
-    return keeper
-  }
-
-  async #setFrozen(frozen: Frozen | null, by: string, why: string): Promise<void> {
-    const epoch = this.#requireActing()
-    if (by.trim() === '' || why.trim() === '') throw new Fault('INVALID_INPUT', 'freezing needs a name and a reason', { hint: 'add --reason "why"' })
+  async #tellFleet(epoch: number, event: FleetEvent): Promise<void> {
     const { store, clock } = this.#parts
-    const [recorded] = await store.append<FleetEvent>(epoch, fleetStream, clock.now(), [{ type: frozen === null ? 'unfrozen' : 'frozen', by, reason: why }])
-    this.#frozen = frozen
-    this.#open?.engine.setFrozen(frozen)
-    if (recorded !== undefined) for (const listener of this.#listeners) listener(recorded, fleetStream)
+    const hold = this.#hold
+    const recorded = await store.append<FleetEvent>(epoch, fleetStream, clock.now(), [event]).catch((error: unknown) => {
+      // It may have been stored, and a freeze may not be forgotten: whoever acts next reads what is there.
+      hold?.lost(asFault(error))
+      throw error
+    })
+    this.#fleet = foldFleet(recorded, this.#fleet)
+    for (const each of recorded) for (const listener of this.#listeners) listener(each, fleetStream)
   }
 
-  #requireActing(): number {
-    const { epoch } = this.#keeper
-    if (!this.#acting || epoch === null) {
-      throw new Fault('STANDBY', this.#holder === null ? 'this coordinator does not act' : `this coordinator stands by; ${this.#holder.holder} acts`,
-        { hint: this.#holder === null ? 'try again shortly' : `ask ${this.#holder.address}` })
-    }
-    return epoch
+  async #setFrozen(frozen: FleetState['frozen'], by: string, why: string): Promise<void> {
+    const epoch = this.#tenure.requireActing()
+    if (by.trim() === '' || why.trim() === '') throw new Fault('INVALID_INPUT', 'freezing needs a name and a reason', { hint: 'add --reason "why"' })
+    await this.#tellFleet(epoch, { type: frozen === null ? 'unfrozen' : 'frozen', by, reason: why })
+    this.#open?.engine.setFrozen(frozen)
   }
 
   #requireNoWindow(): void {
@@ -314,21 +267,4 @@ export class Coordinator {
     const holds = [...this.#open.journal.state.nodes.values()].filter(({ holdsSlot }) => holdsSlot).map(({ node }) => node)
     throw new Fault('WINDOW_OPEN', `window ${window.number} of plan ${stored.hash.slice(0, 12)} is ${labelOf(this.#open.journal.state)}, opened by ${window.by} (${window.reason})${holds.length === 0 ? '' : `; down: ${holds.join(', ')}`}${debts === 0 ? '' : `; ${debts} promises unpaid`}`)
   }
-
-  async #storedPlan(hash: string): Promise<StoredPlan> {
-    const stored = await this.#parts.store.readPlan(hash)
-    if (stored === null) throw new Fault('STORE_CORRUPT', `the store has a window for plan ${hash} and not the plan`)
-    return stored
-  }
-
-  async #latestPlan(): Promise<StoredPlan | null> {
-    const plans = await this.#parts.store.listPlans()
-    const loaded = await Promise.all(plans.map(async (stored) => ({ stored, state: await this.#load(stored) })))
-    return loaded.filter(({ state }) => state.window.number > 0).sort((a, b) => b.state.lastAt - a.state.lastAt)[0]?.stored ?? null
-  }
-
-  async #load(stored: StoredPlan): Promise<State> {
-    return fold(stored, await this.#parts.store.read<Event>(stored.hash))
-  }
 }
-

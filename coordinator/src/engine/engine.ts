@@ -6,11 +6,12 @@ import type { Event } from '../domain/event.ts'
 import { type Observed, nothingObserved } from '../domain/observed.ts'
 import { type Report, emptyReport } from '../domain/report.ts'
 import type { State } from '../domain/state.ts'
+import { writesLandBy } from '../domain/weights.ts'
 import type { Agents, Clock, GitLab } from '../ports.ts'
 import { decide } from '../runbook/decide.ts'
 import { cancelReboot, finalCheck, giveOrder, look, lookAround, settleOrder } from './agent-effects.ts'
 import { auditWeights, cancelPipeline, observeGitLab, setSchedule, writeWeights } from './gitlab-effects.ts'
-import type { Hands } from './hands.ts'
+import type { Hands, LostWrite } from './hands.ts'
 import type { Journal } from './journal.ts'
 
 export interface EngineParts {
@@ -20,6 +21,8 @@ export interface EngineParts {
   readonly clock: Clock
   readonly guard: (effectMs: number) => void
   readonly landsWithinMs: number
+  /** Of the process: what one engine lost may land under the next. */
+  readonly lost: LostWrite
   /** Something happened that only a developer can explain; the effect is tried again after a pause. */
   readonly onTrouble: (effect: Effect, fault: Fault) => void
   /** The lease or the store is lost: the engine has stopped. */
@@ -45,26 +48,34 @@ export class Engine {
 
   constructor(parts: EngineParts) {
     this.#parts = parts
-    this.#observed = nothingObserved(parts.journal.epoch)
+    this.#observed = { ...nothingObserved(parts.journal.epoch), inFlight: this.#inFlight }
     const { journal, gitlab, agents, clock, guard, landsWithinMs } = parts
+    // What a predecessor left in doubt is waited out by the clock that never jumps too, from now on.
+    const leftMs = Math.min(writesLandBy(journal.state) - clock.now(), gitlab.requestTimeoutMs + landsWithinMs)
+    if (leftMs > 0) parts.lost.mayLandUntil = Math.max(parts.lost.mayLandUntil, clock.monotonic() + leftMs)
     this.#hands = {
-      journal, gitlab, agents, clock, landsWithinMs,
+      journal, gitlab, agents, clock, landsWithinMs, lost: parts.lost,
       // An effect that began before a stop must not write after it.
-      guard: (effectMs) => {
+      guard: (effectMs, frozenToo = false) => {
         if (this.#stopped) throw new Fault('LEASE_LOST', 'the engine has stopped')
-        if (this.#observed.frozen !== null) throw new Fault('FROZEN', `frozen by ${this.#observed.frozen.by}: ${this.#observed.frozen.reason}`)
+        if (this.#observed.frozen !== null && !frozenToo) throw new Fault('FROZEN', `frozen by ${this.#observed.frozen.by}: ${this.#observed.frozen.reason}`)
         guard(effectMs)
       },
       observed: () => this.#observed,
-      observe: (change) => { this.#observed = { ...this.#observed, ...change }; this.wake() }
+      // The end of the effect wakes; what it sees on its way is decided upon together.
+      observe: (change) => { this.#observed = { ...this.#observed, ...change } }
     }
     journal.onEvent(() => { this.wake() })
+    journal.onBroken((why) => { this.#fail(why) })
   }
 
   get report(): Report { return this.#report }
-  get observed(): Observed { return { ...this.#observed, inFlight: new Set(this.#inFlight.keys()) } }
+  get observed(): Observed { return this.#observed }
 
-  setFrozen(frozen: Observed['frozen']): void { this.#hands.observe({ frozen }) }
+  setFrozen(frozen: Observed['frozen']): void {
+    this.#hands.observe({ frozen })
+    this.wake()
+  }
 
   /** Decide soon. Cheap; call it whenever something may have changed. */
   wake(): void {

@@ -1,4 +1,5 @@
 // Asks everybody what must be true before a window opens. Changes nothing; domain/preflight judges.
+import { protocolRange } from '@pitstop/proto'
 import { asFault, type Reason } from '@pitstop/shared/fault'
 import type { HostView } from '../domain/observed.ts'
 import type { Plan } from '../domain/plan.ts'
@@ -30,5 +31,5 @@ export async function gatherPreflight(parts: PreflightParts, { nodes, closesAt }
     parts.checkOwnCertificate(outlives),
     inGroups(nodes, atOnce, async (node): Promise<[string, HostView | Reason]> => [node.node, await agents.describe(node, epoch, []).catch((error: unknown) => asFault(error).toReason())])
   ])
-  return { now: clock.now(), rights, gitlab: reading, ownCertificate, hosts: new Map(hosts), epoch, dependsOn }
+  return { now: clock.now(), rights, gitlab: reading, ownCertificate, hosts: new Map(hosts), epoch, spoken: protocolRange, dependsOn }
 }

@@ -14,11 +14,15 @@ import { inGroups } from './planning.ts'
 
 /** Answers that prove that GitLab did not write. */
 const refusals: ReadonlySet<FaultCode> = new Set(['GITLAB_UNREACHABLE', 'GITLAB_REFUSED', 'GITLAB_TOKEN', 'GITLAB_FORBIDDEN', 'GITLAB_NOT_FOUND', 'GITLAB_RATE_LIMITED',
-  'GITLAB_CONFLICT', 'INVALID_INPUT', 'WEIGHT_FLOOR'])
+  'GITLAB_CONFLICT', 'INVALID_INPUT', 'WEIGHT_FLOOR', 'WEIGHT_NOT_SETTLED'])
 
 const retryAfterMs = 5000
 /** How many agents are asked at once. */
 const atOnce = 32
+
+/** A write leaves this soon after it was planned, or never: behind a slow store it would land later than its intent says. */
+const leavesWithinMs = 1000
+const landsBy = ({ clock, gitlab, landsWithinMs }: Hands): number => clock.now() + leavesWithinMs + gitlab.requestTimeoutMs + landsWithinMs
 
 export async function readGitLab({ gitlab, clock }: Pick<Hands, 'gitlab' | 'clock'>): Promise<GitLabReading> {
   const at = clock.now()
@@ -55,8 +59,10 @@ export async function writeWeights(hands: Hands, { changes }: Extract<Effect, { 
   const { gitlab, journal, clock } = hands
   const nodes = changes.map(({ node }) => node)
   await attempt(hands, async () => {
+    requireSettled(hands)
     const read = await gitlab.readWeights()
-    const plan = planWeightWrite(journal.state, read, changes, clock.now() + gitlab.requestTimeoutMs + hands.landsWithinMs)
+    const plannedAt = clock.now()
+    const plan = planWeightWrite(journal.state, read, changes, landsBy(hands))
     const refused = new Map(hands.observed().refusedChanges)
     for (const { node } of changes) refused.delete(node)
     for (const [node, reasons] of plan.refused) refused.set(node, reasons)
@@ -67,7 +73,7 @@ export async function writeWeights(hands: Hands, { changes }: Extract<Effect, { 
     const { send } = plan
     if (send !== null) {
       hands.guard(gitlab.requestTimeoutMs)
-      await refusable(hands, () => gitlab.writeWeights(send), plan.intent)
+      await refusable(hands, () => { requireInTime(hands, plannedAt); return gitlab.writeWeights(send) }, plan.intent)
       const differs = notAsWritten(plan.own, await gitlab.readWeights())
       if (differs.length > 0) {
         await journal.append((state) => [...ended(plan.intent, differs), ...(state.window.phase === 'rolling' && state.window.halt === null ? [{ type: 'window-halted', reasons: differs } as const] : [])])
@@ -82,12 +88,14 @@ export async function writeWeights(hands: Hands, { changes }: Extract<Effect, { 
 export async function setSchedule(hands: Hands, { active, step }: Extract<Effect, { kind: 'set-schedule' }>, decidedOn: State): Promise<void> {
   const { gitlab, journal, clock } = hands
   await attempt(hands, async () => {
+    requireSettled(hands)
     const found = await gitlab.readSchedule()
-    const plan = planScheduleWrite(journal.state, found.active, active, step, clock.now() + gitlab.requestTimeoutMs + hands.landsWithinMs)
+    const plannedAt = clock.now()
+    const plan = planScheduleWrite(journal.state, found.active, active, step, landsBy(hands))
     if (!await intend(hands, plan.intent, decidedOn, [])) return
     if (plan.send) {
       hands.guard(gitlab.requestTimeoutMs)
-      await refusable(hands, () => gitlab.setScheduleActive(active), plan.intent)
+      await refusable(hands, () => { requireInTime(hands, plannedAt); return gitlab.setScheduleActive(active) }, plan.intent)
       const now = await gitlab.readSchedule()
       if (now.active !== active) {
         await journal.append(() => ended(plan.intent, []))
@@ -148,13 +156,31 @@ const retryDelay = (fault: Fault): number => 'after' in fault && typeof fault.af
 
 /** A refusal is an outcome: nothing was written. Anything else leaves the write in doubt. */
 async function refusable(hands: Hands, write: () => Promise<unknown>, intent: readonly Event[]): Promise<void> {
+  const { clock, gitlab, landsWithinMs, lost } = hands
+  lost.mayLandUntil = clock.monotonic() + gitlab.requestTimeoutMs + landsWithinMs
   try {
     await write()
+    lost.mayLandUntil = 0
   } catch (error) {
     const fault = asFault(error)
-    if (refusals.has(fault.code)) await hands.journal.append(() => ended(intent, [fault.toReason()]))
+    if (refusals.has(fault.code)) {
+      lost.mayLandUntil = 0
+      await hands.journal.append(() => ended(intent, [fault.toReason()]))
+    }
     throw fault
   }
+}
+
+/** @throws Fault WEIGHT_NOT_SETTLED while a write of this process whose answer was lost may land, whatever the wall clock says. */
+function requireSettled({ clock, lost }: Hands): void {
+  const after = lost.mayLandUntil - clock.monotonic()
+  if (after > 0) throw Object.assign(new Fault('WEIGHT_NOT_SETTLED', 'the answer to a write was lost; it may still land'), { after })
+}
+
+/** @throws Fault GITLAB_CONFLICT, which is a refusal: nothing was sent. */
+function requireInTime({ clock }: Hands, plannedAt: number): void {
+  const late = clock.now() - plannedAt
+  if (late > leavesWithinMs) throw new Fault('GITLAB_CONFLICT', `the write was not sent: it took ${late} ms to journal it, and what GitLab says may have changed`, { hint: 'nothing to do: pitstop reads and tries again; if it goes on, look at the store\'s response times' })
 }
 
 const ended = (intent: readonly Event[], reasons: Extract<Event, { type: 'step-ended' }>['reasons']): Event[] =>

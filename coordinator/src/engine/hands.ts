@@ -3,18 +3,22 @@ import type { Observed } from '../domain/observed.ts'
 import type { Agents, Clock, GitLab } from '../ports.ts'
 import type { Journal } from './journal.ts'
 
+/** Until when a write of this process whose answer was lost may land, on the clock that never jumps; 0 = none was. */
+export interface LostWrite { mayLandUntil: number }
+
 export interface Hands {
   readonly journal: Journal
   readonly gitlab: GitLab
   readonly agents: Agents
   readonly clock: Clock
-  /** @throws Fault LEASE_LOST when the lease might end within `effectMs`. */
-  readonly guard: (effectMs: number) => void
+  /** @param frozenToo taking back is allowed while frozen. @throws Fault LEASE_LOST when the lease might end within `effectMs`, FROZEN. */
+  readonly guard: (effectMs: number, frozenToo?: boolean) => void
   observed(): Observed
-  /** Replaces fields of what is observed; the next decision sees them. */
+  /** Replaces fields of what is observed; the next decision, at the latest when the effect ends, sees them. */
   observe(change: Partial<Observed>): void
   /** How long after its time-out a write to GitLab may still land, ms. */
   readonly landsWithinMs: number
+  readonly lost: LostWrite
 }
 
 /** A map with one entry changed. */

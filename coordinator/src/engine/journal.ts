@@ -1,5 +1,6 @@
 // The one way to journal: append under the lease, fold, tell. Before the caller may act on what it journaled, unpaid
 // promises are in the break-glass file too, so that a person can pay them when nothing of pitstop is left.
+import { type Fault, asFault } from '@pitstop/shared/fault'
 import type { Event, Recorded } from '../domain/event.ts'
 import { apply } from '../domain/fold.ts'
 import { type ByHand, breakGlass } from '../domain/obligations.ts'
@@ -20,6 +21,9 @@ export class Journal {
   readonly #parts: JournalParts
   readonly #listeners = new Set<(recorded: Recorded<Event>) => void>()
   #last: Promise<unknown> = Promise.resolve()
+  /** Whether an append was stored is not known: the state here may be behind the journal, and nothing may rest on it. */
+  #broken: Fault | null = null
+  readonly #onBroken = new Set<(why: Fault) => void>()
   /** The break-glass file may not say what is owed: it is written before anything else is journaled. */
   #glassIsStale = true
 
@@ -36,6 +40,9 @@ export class Journal {
     return () => this.#listeners.delete(listener)
   }
 
+  /** Told once, when this journal cannot be relied on any more: it must be read anew. */
+  onBroken(listener: (why: Fault) => void): void { this.#onBroken.add(listener) }
+
   /** `make` sees the state as it is when its turn comes, so that no two writers decide on the same past. @throws Fault STALE_EPOCH */
   append(make: (state: State) => readonly Event[], window?: WindowRow): Promise<void> {
     const turn = this.#last.then(() => this.#append(make, window))
@@ -44,18 +51,31 @@ export class Journal {
   }
 
   async #append(make: (state: State) => readonly Event[], window?: WindowRow): Promise<void> {
+    if (this.#broken !== null) throw this.#broken
     const events = make(this.#state)
     if (events.length === 0) return
-    const { store, clock } = this.#parts
-    const stream = this.#state.stored.hash
     await this.#writeGlass()
-    const recorded = await store.append(this.epoch, stream, clock.now(), events, window)
+    const recorded = await this.#store(events, window)
     this.#state = recorded.reduce(apply, this.#state)
     this.#glassIsStale = events.some(({ type }) => type === 'obligation-opened' || type === 'obligation-settled')
     for (const each of recorded) for (const listener of this.#listeners) listener(each)
     // Before the caller may act on a promise, the promise is in the file. If that fails nothing is acted on, and the next
     // append, also after a restart, tries again first.
     await this.#writeGlass()
+  }
+
+  async #store(events: readonly Event[], window?: WindowRow): Promise<Recorded<Event>[]> {
+    const { store, clock } = this.#parts
+    try {
+      return await store.append(this.epoch, this.#state.stored.hash, clock.now(), events, window)
+    } catch (error) {
+      const why = asFault(error)
+      // The one refusal after which everything is as it was. Any other may have come after the events were stored.
+      if (why.code === 'WINDOW_OPEN') throw why
+      this.#broken = why
+      for (const listener of this.#onBroken) listener(why)
+      throw why
+    }
   }
 
   async #writeGlass(): Promise<void> {

@@ -3,8 +3,8 @@
 import { Fault, asFault, reason, type Reason } from '@pitstop/shared/fault'
 import { protocolRange } from '@pitstop/proto'
 import type { Inventory, InventoryNode } from '../adapters/inventory/port.ts'
-import type { HostView } from '../domain/observed.ts'
 import { type Excluded, type Plan, type PlanNode, type Policy, type StoredPlan, estimatePlan, sealPlan } from '../domain/plan.ts'
+import { protocolMismatch } from '../domain/preflight.ts'
 import type { Agents, GitLab } from '../ports.ts'
 
 export interface PlanRequest {
@@ -58,17 +58,12 @@ async function ask({ agents }: PlanningParts, node: InventoryNode, weights: Read
   if (unknown.length > 0) return { reasons: [reason('STORAGE_UNKNOWN', `${node.node}: GitLab has no storage ${unknown.join(', ')}`)] }
   try {
     const host = await agents.describe(planned, 0, [])
-    const spoken = protocolMismatch(node.node, host)
+    const spoken = protocolMismatch(node.node, host, protocolRange)
     return spoken === null ? { ...planned, platform: host.platform } : { reasons: [spoken] }
   } catch (error) {
     return { reasons: [asFault(error).toReason()] }
   }
 }
-
-export const protocolMismatch = (node: string, { protocol }: HostView): Reason | null =>
-  protocol.max < protocolRange.min || protocol.min > protocolRange.max
-    ? reason('AGENT_PROTOCOL', `${node} speaks protocol ${protocol.min} to ${protocol.max}, this coordinator ${protocolRange.min} to ${protocolRange.max}`)
-    : null
 
 export async function inGroups<T, R>(items: readonly T[], size: number, work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []

@@ -4,7 +4,7 @@ import swagger from '@fastify/swagger'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { requireActor } from './access.ts'
-import { answerFaults } from './fault-reply.ts'
+import { answerFaults, answerFrameworkError } from './fault-reply.ts'
 import type { Api, ApiSettings, Served } from './ports.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fleetRoutes } from './routes/fleet.ts'
@@ -22,6 +22,8 @@ const requestTimeout = 30_000
 export async function buildApi(coordinator: Served, settings: ApiSettings): Promise<Api> {
   const options = {
     logger: false, bodyLimit, requestTimeout, forceCloseConnections: true, exposeHeadRoutes: false,
+    // Before any route is found: a path that is no path.
+    frameworkErrors: answerFrameworkError,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: true } }
   } as const
   // With TLS the server is another class with the same face.

@@ -1,5 +1,6 @@
 // Every "no" of the API in one form, {code, text, hint, reasons}, with the status of the fault table. Nothing that looks
 // like a secret leaves here; what nobody foresaw is logged with its stack and answered without it.
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { Fault, asFault, chain } from '@pitstop/shared/fault'
 import { faultTable } from '@pitstop/shared/fault-table'
 import { redact } from '@pitstop/shared/redaction'
@@ -25,6 +26,12 @@ function inputFault(error: unknown): { fault: Fault, status: number } | undefine
   const { statusCode, message } = error as FastifyTrouble
   if (typeof statusCode !== 'number' || statusCode < 400 || statusCode >= 500) return undefined
   return { fault: new Fault('INVALID_INPUT', message, { hint: 'see /openapi.json for the form' }), status: statusCode }
+}
+
+/** Fastify has no error handler for these, so that they would leave in its own form. */
+export function answerFrameworkError(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+  const input = inputFault(error)
+  void reply.code(input?.status ?? 400).send(faultBody(input?.fault ?? new Fault('INVALID_INPUT', error.message)))
 }
 
 export function answerFaults(api: Api, { log }: ApiSettings): void {

@@ -195,11 +195,13 @@ void t.test('a preflight tells problems as an answer, not as an error', async (t
 void t.test('only the acting coordinator is ready; a standby names who acts', async (t) => {
   const { api, served } = await setup(t)
   t.equal((await api.inject({ url: '/healthz' })).statusCode, 200)
-  t.equal((await api.inject({ url: '/readyz' })).statusCode, 200)
+  const ready = await api.inject({ url: '/readyz' })
+  t.equal(ready.statusCode, 200)
+  t.match(ready.json(), { state: 'acting', lease: { holder: 'host/1/ab', address: 'pitstop.test:7442', epoch: 3, leftMs: 30_000 } })
   served.acting = false
   const answer = await api.inject({ url: '/readyz' })
   t.equal(answer.statusCode, 503)
-  t.match(answer.json(), { code: 'STANDBY', text: /host\/1\/ab acts/, hint: 'ask pitstop.test:7443' })
+  t.match(answer.json(), { code: 'STANDBY', text: /host\/1\/ab at pitstop.test:7442 acts/, hint: /pitstop --url https:\/\/pitstop.test:7443 --token-file FILE …, or on host/, state: 'standby', lease: { api: 'https://pitstop.test:7443' } })
 })
 
 void t.test('the API describes itself', async (t) => {

@@ -7,8 +7,8 @@ import type { ApiRole, TokenSettings } from '../config/tokens-section.ts'
 import type { Inventory } from '../adapters/inventory/port.ts'
 import type { Coordinator } from '../engine/coordinator.ts'
 
-export type Served = Pick<Coordinator, 'acting' | 'holder' | 'frozen' | 'onEvent' | 'makePlan' | 'draftPlan' | 'findPlan' | 'listPlans' | 'preflight' |
-  'requireNoWindow' | 'openWindow' | 'command' | 'freeze' | 'unfreeze' | 'view' | 'journal' | 'fleetJournal' | 'lease'>
+export type Served = Pick<Coordinator, 'acting' | 'holder' | 'standing' | 'lostPromises' | 'frozen' | 'onEvent' | 'makePlan' | 'draftPlan' | 'findPlan' | 'listPlans' | 'preflight' |
+  'requireNoWindow' | 'openWindow' | 'command' | 'freeze' | 'unfreeze' | 'view' | 'journal' | 'fleetJournal' | 'lease' | 'backup'>
 
 /** local: a unix socket that only its owner can open, so the peer is an operator of this host. tokens: everybody shows one. */
 export type Access = { readonly kind: 'local' } | { readonly kind: 'tokens', readonly tokens: readonly TokenSettings[] }

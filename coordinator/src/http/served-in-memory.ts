@@ -1,6 +1,6 @@
 // For tests of the API and the CLI: the coordinator's face over a journal in memory, with the real plan, fold, commands
 // and view. It has no engine: tests say what happened with `record`.
-import { Fault } from '@pitstop/shared/fault'
+import { Fault, type Reason } from '@pitstop/shared/fault'
 import { type Command, command } from '../domain/command.ts'
 import type { Event, FleetEvent, Recorded } from '../domain/event.ts'
 import { apply, emptyState } from '../domain/fold.ts'
@@ -8,9 +8,10 @@ import { type Policy, type StoredPlan, sealPlan } from '../domain/plan.ts'
 import type { Preflight } from '../domain/preflight.ts'
 import { emptyReport } from '../domain/report.ts'
 import type { State } from '../domain/state.ts'
-import { type WindowView, windowView } from '../domain/view.ts'
+import { type ObligationView, type WindowView, windowView } from '../domain/view.ts'
 import type { EventListener } from '../engine/coordinator.ts'
 import type { PlanRequest } from '../engine/planning.ts'
+import { standbyReason } from '../engine/standing.ts'
 import { type LeaseRow, fleetStream } from '../ports.ts'
 import type { Served } from './ports.ts'
 
@@ -19,14 +20,16 @@ export const startedAt = Date.UTC(2026, 10, 22, 2)
 
 export class ServedInMemory implements Served {
   acting = true
-  holder: LeaseRow | null = { fleet: 'lab', holder: 'host/1/ab', address: 'pitstop.test:7443', epoch: 3, expiresAt: startedAt + 30_000 }
+  holder: LeaseRow | null = { fleet: 'lab', holder: 'host/1/ab', address: 'pitstop.test:7442', api: 'https://pitstop.test:7443', epoch: 3, expiresAt: startedAt + 30_000, leftMs: 30_000 }
   frozen: { readonly by: string, readonly reason: string } | null = null
+  lost: ObligationView[] = []
   checked: Preflight = { problems: [], warnings: [] }
   readonly #plans = new Map<string, StoredPlan>()
   readonly #rows: { readonly stream: string, readonly recorded: Recorded<Event | FleetEvent> }[] = []
   readonly #listeners = new Set<EventListener>()
   #state: State | null = null
 
+  get standing(): Reason | null { return this.acting ? null : standbyReason(this.holder, null) }
   get listeners(): number { return this.#listeners.size }
 
   onEvent(listener: EventListener): () => void {
@@ -56,6 +59,9 @@ export class ServedInMemory implements Served {
     return found
   }
 
+  async backup(): Promise<Uint8Array> { return Buffer.from('SQLite format 3\0') }
+
+  async lostPromises(): Promise<ObligationView[]> { return this.lost }
   async listPlans(): Promise<StoredPlan[]> { return [...this.#plans.values()] }
   async preflight(): Promise<Preflight> { return this.checked }
 

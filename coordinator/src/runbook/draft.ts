@@ -18,6 +18,16 @@ export interface Decision {
   readonly report: Report
 }
 
+const closesGates: ReadonlySet<Event['type']> = new Set(['window-halted', 'window-paused', 'node-failed', 'node-overdue'])
+const begins: ReadonlySet<Event['type']> = new Set(['node-admitted', 'slot-taken'])
+
+/** Gates were judged before: who would begin beside an event that may close them is decided upon again, with that known. */
+const withoutBeginnings = (events: readonly Event[]): readonly Event[] =>
+  events.some(({ type }) => closesGates.has(type)) ? events.filter(({ type }) => !begins.has(type)) : events
+
+/** Whoever wants to be woken in the past is looked at again after so long. */
+const againMs = 1000
+
 /** What a freeze stops. Looking goes on, and taking back a reboot is always allowed. */
 const mutating: ReadonlySet<Effect['kind']> = new Set(['order', 'write-weights', 'set-schedule', 'cancel-pipeline'])
 
@@ -60,7 +70,9 @@ export class Draft {
   }
 
   wake(at: number): void {
-    this.#wakeAt = this.#wakeAt === null ? at : Math.min(this.#wakeAt, at)
+    // An instant that is over was decided upon just now; to wake for it again and again would keep a processor busy.
+    const next = at > this.now ? at : this.now + againMs
+    this.#wakeAt = this.#wakeAt === null ? next : Math.min(this.#wakeAt, next)
   }
 
   halt(reasons: readonly Reason[]): void {
@@ -92,7 +104,7 @@ export class Draft {
     // All weights that are to change change in one write.
     if (this.#changes.length > 0) this.#add({ kind: 'write-weights', changes: this.#changes })
     const report = { gates: this.gates, nodes: this.#why, window: this.#windowWhy }
-    if (this.#events.length > 0) return { record: this.#events, effects: [], wakeAt: this.now, report }
+    if (this.#events.length > 0) return { record: withoutBeginnings(this.#events), effects: [], wakeAt: this.now, report }
     const effects = [...this.#effects.values()].filter(({ kind }) => frozen === null || !mutating.has(kind))
     return { record: [], effects, wakeAt: this.#wakeAt, report }
   }

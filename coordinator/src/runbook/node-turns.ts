@@ -12,33 +12,46 @@ import { stepBackPrepared } from './step-back.ts'
 import { type Next, type NodeStep, type View, done, wait } from './step.ts'
 import { mayWrite } from './zero-weight.ts'
 
-/** A prepared node whose agent did not answer is not tried again sooner. */
+/** A prepared node whose agent did not answer, or whose last look said no, is not tried again sooner. */
 const silentMs = 5000
 
 /** Every node that has begun goes its next step; prepared ones wait for a slot. */
 export function nodeTurns(draft: Draft): void {
+  const whyWaiting = waitingBecause(draft)
   for (const node of draft.state.stored.plan.nodes) {
     const self = nodeOf(draft.state, node.node)
     const view: View = { state: draft.state, self, node, observed: draft.observed, now: draft.now }
-    if (self.phase === 'down' || self.phase === 'returning') draft.take(stepOverdue(view) ?? walk(view), self)
+    if (self.phase === 'down') draft.take(stepOverdue(view) ?? walk(view), self)
+    else if (self.phase === 'returning') comeBack(draft, view)
     else if (self.phase === 'preparing' || self.phase === 'prepared') prepare(draft, view)
-    else if (self.phase === 'waiting') draft.because(self, whyWaiting(draft, self))
+    else if (self.phase === 'waiting') draft.because(self, self.askedFor ? waitingBecause(draft, self) : whyWaiting)
     else if (self.reasons.length > 0) draft.because(self, self.reasons)
     if (self.phase === 'failed') drainAgain(draft, view)
   }
 }
 
+const parts: Readonly<Record<NodeStep['part'], readonly NodeStep[]>> = {
+  prepare: runbook.filter(({ part }) => part === 'prepare'), slot: runbook.filter(({ part }) => part === 'slot'), after: runbook.filter(({ part }) => part === 'after')
+}
+
 function walk(view: View): Next {
-  const part: NodeStep['part'] = view.self.phase === 'down' ? 'slot' : view.self.phase === 'returning' ? 'after' : 'prepare'
-  for (const step of runbook.filter((each) => each.part === part)) {
+  for (const step of parts[view.self.phase === 'down' ? 'slot' : 'prepare']) {
     const next = step.next(view)
     if (next.kind !== 'done') return next
   }
   return done
 }
 
-function whyWaiting(draft: Draft, self: NodeState): readonly Reason[] {
-  const gates = draft.gatesFor(self)
+/** A node whose weight cannot be put back for now is watched all the same: its relapse must not wait for GitLab. */
+function comeBack(draft: Draft, view: View): void {
+  const overdue = stepOverdue(view)
+  if (overdue !== null) draft.take(overdue, view.self)
+  else for (const step of parts.after.toReversed()) draft.take(step.next(view), view.self)
+}
+
+/** @param self a node that a person asked for by name; else what holds for every waiting node. */
+function waitingBecause(draft: Draft, self?: NodeState): readonly Reason[] {
+  const gates = self === undefined ? draft.gates : draft.gatesFor(self)
   if (gates.length > 0) return gates
   const late = tooLateToPrepare(draft.state, draft.now)
   return [late ?? reason('WAITING', 'enough nodes are being prepared ahead of the slots')]
@@ -82,6 +95,12 @@ function goDown(draft: Draft, { self, node }: View): void {
     draft.take(wait([silent.reason], silent.at + silentMs), self)
     return
   }
+  // What the last look spoke against is not looked at again in the same breath, also not for a node that passes the halt.
+  const check = draft.observed.finalChecks.get(self.node)
+  if (check !== undefined && check.otherwise !== 'go' && draft.now - check.at < silentMs) {
+    draft.take(wait(check.reasons, check.at + silentMs), self)
+    return
+  }
   const proven = !draft.state.stored.plan.policy.canaryFirst || platformProven(draft.state, node.platform)
   const othersDown = [...draft.state.nodes.values()].some((each) => each.holdsSlot && platformOf(draft.state, each) === node.platform)
   const gates = draft.gatesFor(self)
@@ -96,9 +115,13 @@ function goDown(draft: Draft, { self, node }: View): void {
 const platformOf = (state: State, { node }: NodeState): string | undefined =>
   state.stored.plan.nodes.find((each) => each.node === node)?.platform
 
-/** It relapsed after its weight had gone back: no new projects on a node that is broken. The promise is made anew. */
+/** It relapsed after its weight had gone back: no new projects on a node that is broken. The promise is made anew, and kept at. */
 function drainAgain(draft: Draft, { self, node }: View): void {
-  const undrained = node.storages.filter((storage) => draft.state.obligations.get(weightObligation(storage))?.status === 'paid')
+  const begun = self.steps['zero-weight']?.status !== 'done'
+  const undrained = node.storages.filter((storage) => {
+    const status = draft.state.obligations.get(weightObligation(storage))?.status
+    return status === 'paid' || (status === 'open' && begun)
+  })
   if (draft.state.stored.plan.policy.drain === 'none' || !self.holdsSlot || undrained.length === 0) return
   const held = mayWrite({ state: draft.state, observed: draft.observed, now: draft.now })
   if (held === null) draft.change(...undrained.map((storage): WeightChange => ({ node: self.node, storage, to: 'zero' })))

@@ -1,7 +1,7 @@
 // How a step gives an agent an order and learns what came of it: the same for staging and upgrading, and the beginning
 // of a reboot. An intent without outcome is in doubt: ask the agent, which remembers; no answer = still in doubt.
 import { orderId } from '@pitstop/shared/order-id'
-import { reason } from '@pitstop/shared/fault'
+import { type Reason, reason } from '@pitstop/shared/fault'
 import type { OrderRequest } from '../domain/effect.ts'
 import type { Event, StepFacts } from '../domain/event.ts'
 import type { OrderView } from '../domain/observed.ts'
@@ -12,6 +12,9 @@ type OrderStep = OrderRequest['step']
 
 /** An agent that did not answer is asked again after this long. */
 const askAgainMs = 1000
+
+/** A host's clock that differs more than this makes every not-after a guess: the final check refuses it. */
+export const clockOffsetMs = 5000
 
 /** A lost order must begin within this time or never: so a doubt ends even if nobody ever answers for it. */
 export const startWithinMs = 60_000
@@ -57,14 +60,20 @@ export function reattach(view: View, step: OrderStep, intended: StepState): Orde
 
 /**
  * The agent never heard of the order. It did not happen, and it cannot happen any more if the agent has meanwhile seen a
- * newer epoch than the order's, or if the order's time to begin has passed. Else: still in doubt.
+ * newer epoch than the order's, or if the order's time to begin has passed by the host's clock too, which may be behind.
+ * Else: still in doubt. `view.now` is when the agent was *asked*: its answer says nothing about later.
  */
 export function absentIsProof(view: View, intended: StepState): boolean {
-  return view.observed.epoch > intended.epoch || view.now > (intended.facts.notAfter ?? 0)
+  return view.observed.epoch > intended.epoch || view.now > (intended.facts.notAfter ?? 0) + clockOffsetMs
 }
 
 /** Journal that an order ended without success. */
-export const endedWithout = (view: View, step: OrderStep, answer: OrderView): Event => ({
-  type: 'step-ended', node: view.self.node, step, attempt: view.self.attempt,
-  reasons: answer.reasons.length > 0 ? answer.reasons : [reason('NOT_NOW', `the agent of ${view.self.node} never received the ${step} order`)]
-})
+export const endedWithout = (view: View, step: OrderStep, answer: OrderView): Event =>
+  ({ type: 'step-ended', node: view.self.node, step, attempt: view.self.attempt, reasons: whyEnded(view, step, answer) })
+
+/** The agent's reasons; where it gave none, what it said at least. */
+export function whyEnded({ self }: View, step: OrderStep, { reasons, status }: OrderView): readonly Reason[] {
+  if (reasons.length > 0) return reasons
+  return [status === 'absent' ? reason('NOT_NOW', `the agent of ${self.node} never received the ${step} order`)
+    : reason('HEALTH_UNKNOWN', `the agent of ${self.node} says that the ${step} order is ${status}, and not why`)]
+}

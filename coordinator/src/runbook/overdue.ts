@@ -9,8 +9,10 @@ import { type Next, type View, act, record, stepOf, wait } from './step.ts'
 
 const idlePhases = new Set(['waiting', 'done', 'current', 'postponed', 'pending-reboot', 'skipped'])
 const aroundFreshMs = 10_000
+const lookFreshMs = 10_000
 
-interface Waited { readonly since: number, readonly deadlineMs: number, readonly what: string }
+/** by: how it is heard of, from the agent's word about an order or from looks. */
+interface Waited { readonly since: number, readonly deadlineMs: number, readonly what: string, readonly by: 'order' | 'look' }
 
 /** Null: in time, or already known to be overdue. */
 export function stepOverdue(view: View): Next | null {
@@ -20,6 +22,7 @@ export function stepOverdue(view: View): Next | null {
   const fault = silence(view)
   const verdict = view.observed.looks.get(self.node)?.verdict
   const late = reason('OVERDUE', `${self.node}: ${waited.what} takes ${formatDuration(now - waited.since)} (deadline ${formatDuration(waited.deadlineMs)})`)
+  if (fault === null && !heardLately(view, waited)) return null
   if (fault === null) return record({ type: 'node-overdue', node: self.node, reasons: [late, ...verdict?.reasons ?? []] })
   const blind = askAround(view)
   if (blind !== null) return blind
@@ -34,7 +37,7 @@ function whatIsWaitedFor(view: View): Waited | null {
   const { window } = state
   for (const [step, deadlineMs] of [['stage', deadlines.stageMs], ['upgrade', deadlines.upgradeMs]] as const) {
     const intended = stepOf(self, step)
-    if (intended?.status === 'intended') return { since: intended.intendedAt, deadlineMs: deadlineMs + startWithinMs, what: step }
+    if (intended?.status === 'intended') return { since: intended.intendedAt, deadlineMs: deadlineMs + startWithinMs, what: step, by: 'order' }
   }
   switch (self.phase) {
     case 'down': {
@@ -44,12 +47,17 @@ function whatIsWaitedFor(view: View): Waited | null {
       const look = observed.looks.get(self.node)
       // Healthy and soaking: the soak ends it, in either way.
       if (look !== undefined && look.at >= since && look.verdict?.status === 'healthy' && look.verdict.bootId !== intended?.facts.bootId) return null
-      return { since, deadlineMs: deadlines.returnMs, what: 'coming back healthy' }
+      return { since, deadlineMs: deadlines.returnMs, what: 'coming back healthy', by: 'look' }
     }
-    case 'returning': return { since: (self.slotFreedAt ?? self.phaseSince) + watchMs, deadlineMs: deadlines.returnMs, what: 'the end of the watch' }
+    case 'returning': {
+      const since = (self.slotFreedAt ?? self.phaseSince) + watchMs
+      const look = observed.looks.get(self.node)
+      // Watched to the end and well: it waits for GitLab to take its weight back, which is not its fault.
+      return look?.verdict?.status === 'healthy' && look.at >= since ? null : { since, deadlineMs: deadlines.returnMs, what: 'the end of the watch', by: 'look' }
+    }
     case 'preparing': case 'prepared':
       return window.phase === 'rolling' || window.phase === 'opening' ? null
-        : { since: Math.max(self.phaseSince, window.abort?.at ?? lastStart(state)), deadlineMs: deadlines.returnMs, what: 'stepping back' }
+        : { since: Math.max(self.phaseSince, window.abort?.at ?? lastStart(state)), deadlineMs: deadlines.returnMs, what: 'stepping back', by: 'look' }
     default: return null
   }
 }
@@ -60,6 +68,16 @@ function silence({ self, observed }: View): { readonly reason: Reason, readonly 
   const fault = observed.agentFaults.get(self.node) ?? null
   if (look === undefined || (fault !== null && fault.at > look.at)) return fault
   return look.fault === null ? null : { reason: look.fault, at: look.at }
+}
+
+/**
+ * It answered, and is not through all the same. After a take-over, or when this process itself was stopped for a while, what is
+ * known is old: then it is asked first.
+ */
+function heardLately({ self, observed, now }: View, { since, deadlineMs, by }: Waited): boolean {
+  if (by === 'order') return (observed.answered.get(self.node) ?? 0) >= since + deadlineMs - startWithinMs
+  const look = observed.looks.get(self.node)
+  return look?.verdict != null && now - look.at <= lookFreshMs
 }
 
 function askAround({ self, state, observed, now }: View): Next | null {

@@ -8,13 +8,11 @@ import { closedGates } from '../domain/gates.ts'
 import type { FinalCheck, GitLabReading, HostView, Observed } from '../domain/observed.ts'
 import type { State } from '../domain/state.ts'
 import { lookAgain, nextLookAt } from './look.ts'
+import { clockOffsetMs } from './order.ts'
 import { type Next, type NodeStep, type View, act, done, record, stepOf, wait } from './step.ts'
 
 /** A final check older than this is made again. */
 const freshMs = 3000
-
-/** A host's clock that differs more than this makes every not-after a guess. */
-const clockOffsetMs = 5000
 
 export const pointOfNoReturn: NodeStep = {
   name: 'point-of-no-return',
@@ -49,13 +47,14 @@ function standsAgain(view: View): Next {
 }
 
 /** The slot goes back; the node never went down. */
-export function stepBack({ self }: View, reasons: readonly Reason[], otherwise: 'wait' | 'postpone' | 'halt' | 'fail'): Event[] {
-  // Its slot is not free: it failed while down, and a person asked for another reboot that did not come about.
-  if (self.askedFor) return [{ type: 'node-failed', node: self.node, step: 'point-of-no-return', down: true, reasons }]
+export function stepBack({ self, state }: View, reasons: readonly Reason[], otherwise: 'wait' | 'postpone' | 'halt' | 'fail'): Event[] {
+  // Its slot is not free: it failed while down, and a person asked for another reboot that did not come about. What was
+  // prepared anew under this attempt was up.
+  if (self.askedFor && stepOf(self, 'upgrade') === undefined) return [{ type: 'node-failed', node: self.node, step: 'point-of-no-return', down: true, reasons }]
   const returned: Event = { type: 'slot-returned', node: self.node, reasons }
   switch (otherwise) {
     case 'wait': return [returned]
-    case 'halt': return [returned, { type: 'window-halted', reasons }]
+    case 'halt': return [returned, ...(state.window.halt === null ? [{ type: 'window-halted', reasons } as const] : [])]
     case 'postpone': return [returned, self.upgraded
       ? { type: 'node-pending-reboot', node: self.node, reasons }
       : { type: 'node-postponed', node: self.node, reasons }]

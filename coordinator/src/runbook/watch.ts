@@ -1,8 +1,11 @@
 // Keep an eye on a node that is back: a relapse halts the window before more nodes follow it.
 import { formatDuration } from '@pitstop/shared/duration'
 import { reason } from '@pitstop/shared/fault'
+import { payableWeights } from '../domain/obligations.ts'
 import { lookAgain, nextLookAt } from './look.ts'
 import { type Next, type NodeStep, type View, record, stepOf, wait } from './step.ts'
+
+const isPaid = ({ state, self }: View): boolean => !payableWeights(state).some(({ node }) => node === self.node)
 
 export const watch: NodeStep = {
   name: 'watch',
@@ -21,12 +24,13 @@ export const watch: NodeStep = {
         const reasons = again ? [reason('REBOOTED_AGAIN', `${self.node} booted again while it was watched`)] : look.verdict.reasons
         return record({ type: 'node-failed', node: self.node, step: 'watch', down: true, reasons: [reason('RELAPSED', `${self.node} was healthy and is not any more`), ...reasons] })
       }
-      // The end of the watch is proven by a look made at or after it.
-      if (look.at >= until && look.verdict.status === 'healthy') {
+      // The end of the watch is proven by a look made at or after it; done is only what has its weight back.
+      if (look.at >= until && look.verdict.status === 'healthy' && isPaid(view)) {
         return record({ type: 'step-done', node: self.node, step: 'watch', attempt: self.attempt, facts: {} }, { type: 'node-done', node: self.node })
       }
     }
+    const nextLook = look === undefined ? now + 1000 : nextLookAt(look)
     return lookAgain(view, orderId, until) ??
-      wait([reason('HEALTH_UNKNOWN', `${self.node} is watched for another ${formatDuration(Math.max(0, until - now))}`, 'nothing to do')], Math.min(Math.max(until, now + 1), look === undefined ? now + 1000 : nextLookAt(look)))
+      wait([reason('HEALTH_UNKNOWN', `${self.node} is watched for another ${formatDuration(Math.max(0, until - now))}`, 'nothing to do')], until > now ? Math.min(until, nextLook) : nextLook)
   }
 }

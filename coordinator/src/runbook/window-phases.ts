@@ -5,7 +5,9 @@ import type { Event } from '../domain/event.ts'
 import { budgetReason, gitlabGates, gitlabFreshMs } from '../domain/gates.ts'
 import { assignerPayable, payableWeights } from '../domain/obligations.ts'
 import { budgetSpent, prepareFree } from '../domain/slots.ts'
-import { isRunning, nodeOf, openObligations } from '../domain/state.ts'
+import { perState } from '../domain/per-state.ts'
+import type { PlanNode } from '../domain/plan.ts'
+import { type NodeState, type State, isRunning, nodeOf, openObligations } from '../domain/state.ts'
 import { raisedByOthers } from '../domain/weights.ts'
 import { drainPipelines, observeGitlab, pauseAssigner, resumeAssigner } from './assigner.ts'
 import type { Draft } from './draft.ts'
@@ -13,6 +15,9 @@ import { mayWrite } from './zero-weight.ts'
 
 /** GitLab is read this often while nodes roll, so that a foreign writer is noticed. */
 const gitlabEveryMs = gitlabFreshMs / 4
+
+const runningNodes: (state: State) => readonly NodeState[] = perState((state) => [...state.nodes.values()].filter(isRunning))
+const waitingNodes: (state: State) => readonly PlanNode[] = perState(({ stored, nodes }) => stored.plan.nodes.filter(({ node }) => nodes.get(node)?.phase === 'waiting'))
 
 /** A weight that somebody else raised is theirs now; a person decides what follows. */
 export function foreignWriters(draft: Draft): void {
@@ -45,18 +50,18 @@ export function opening(draft: Draft): void {
 }
 
 export function rolling(draft: Draft): void {
-  const { window, nodes, stored } = draft.state
+  const { window, nodes } = draft.state
   if (budgetSpent(draft.state) && window.halt === null) draft.halt([budgetReason(draft.state), ...[...nodes.values()].filter((node) => node.phase === 'failed' || node.overdue).flatMap((node) => node.reasons)])
   const gitlab = draft.observed.gitlab
   if (gitlab === null || draft.now - gitlab.at >= gitlabEveryMs) draft.take(observeGitlab({ observed: draft.observed, now: draft.now }), null)
   else draft.wake(gitlab.at + gitlabEveryMs)
 
-  const waiting = stored.plan.nodes.filter(({ node }) => nodes.get(node)?.phase === 'waiting')
+  const waiting = waitingNodes(draft.state)
   const late = tooLateToPrepare(draft.state, draft.now)
   const admitted = waiting.filter(({ node }) => late === null && draft.gatesFor(nodeOf(draft.state, node)).length === 0).slice(0, prepareFree(draft.state))
   draft.record(...admitted.map(({ node }): Event => ({ type: 'node-admitted', node })))
   // An overdue node does not keep the window open past its time; it is looked at for as long as it takes all the same.
-  if ([...nodes.values()].some((node) => isRunning(node) && !(node.overdue && draft.now >= window.closesAt))) {
+  if (runningNodes(draft.state).some((node) => !(node.overdue && draft.now >= window.closesAt))) {
     draft.wake(window.closesAt)
     return
   }
@@ -79,7 +84,7 @@ export function debts(draft: Draft): void {
 }
 
 export function closing(draft: Draft): void {
-  const busy = [...draft.state.nodes.values()].filter((node) => isRunning(node) && !node.overdue)
+  const busy = runningNodes(draft.state).filter((node) => !node.overdue)
   if (busy.length === 0) draft.record({ type: 'window-settling' })
   else draft.because(null, [reason('WAITING', `${busy.map(({ node }) => node).join(', ')} still to finish`, 'nothing to do')])
 }
@@ -87,7 +92,7 @@ export function closing(draft: Draft): void {
 export function settling(draft: Draft): void {
   const open = openObligations(draft.state)
   const stuck = [...draft.state.nodes.values()].filter((node) => node.phase === 'failed' || node.overdue)
-  const returning = [...draft.state.nodes.values()].filter((node) => isRunning(node) && !node.overdue)
+  const returning = runningNodes(draft.state).filter((node) => !node.overdue)
   if (assignerPayable(draft.state) && open.length > 0) draft.take(resumeAssigner({ state: draft.state, observed: draft.observed, now: draft.now }), null)
   else if (open.length > 0) draft.because(null, [reason('NOT_NOW', `${open.length} promises are not paid yet`, 'see pitstop obligations')])
   else if (returning.length > 0) draft.because(null, [reason('WAITING', `${returning.map(({ node }) => node).join(', ')} came back late and is still being watched`)])

@@ -43,8 +43,9 @@ export function createTransport(instance: InstanceSettings, timeoutMs: number): 
   /** One request, answered or given up after `ms`. @param isSent whether a broken connection had been up. */
   const once = async (dispatcher: Dispatcher, method: Dispatcher.HttpMethod, path: string, body: object | undefined, about: Errand, ms: number, isSent: () => boolean): Promise<Answer> => {
     if (closed) throw new Fault('INTERNAL', `The connection to GitLab was closed before ${about.doing}`)
-    const token = await readToken(instance.token)
+    // Counted from here on: a process that is paused while it reads the token finds itself too late when it wakes.
     const signal = AbortSignal.timeout(Math.max(1, Math.ceil(ms)))
+    const token = await readToken(instance.token)
     let status: number
     let headers: Dispatcher.ResponseData['headers']
     let text: string

@@ -19,6 +19,9 @@ export interface ReadinessParts {
   }
 }
 
+/** What is told travels as a header: a larger one would tear the connection down. */
+const longestDetails = 4000
+
 const results = { accepted: 'REPORT_RESULT_ACCEPTED', observed: 'REPORT_RESULT_OBSERVED', outdated: 'REPORT_RESULT_OUTDATED' } as const
 const statuses: Readonly<Record<string, ReadyReport['status']>> = { HEALTH_STATUS_HEALTHY: 'healthy', HEALTH_STATUS_UNHEALTHY: 'unhealthy' }
 
@@ -74,5 +77,5 @@ function toServiceError(fault: Fault, holder: LeaseRow | null): Partial<grpc.Sta
   const metadata = new grpc.Metadata()
   metadata.set(faultCodeTrailer, fault.code)
   if (fault.code === 'STANDBY' && holder !== null) metadata.set(holderTrailer, holder.address)
-  return Object.assign(new Error(fault.message), { code: grpc.status[faultTable[fault.code].grpc], details: `${fault.message}: ${fault.hint}`, metadata })
+  return Object.assign(new Error(fault.message), { code: grpc.status[faultTable[fault.code].grpc], details: `${fault.message}: ${fault.hint}`.slice(0, longestDetails), metadata })
 }

@@ -1,41 +1,86 @@
 // The store over SQL. Every append locks the lease row and checks the epoch in its own transaction: a coordinator that
-// was overtaken cannot journal, and what cannot be journaled is not done.
+// was overtaken cannot journal, and what cannot be journaled is not done. Time is the store's own.
+import { randomUUID } from 'node:crypto'
 import { Fault } from '@pitstop/shared/fault'
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, type Transaction, sql } from 'kysely'
 import { eventVersion, type Recorded } from '../../domain/event.ts'
+import { wrongField } from '../../domain/event-shape.ts'
+import { unknownTerm } from '../../domain/known-events.ts'
 import { type StoredPlan, openPlan } from '../../domain/plan.ts'
-import type { LeaseRow, Store, WindowRow } from '../../ports.ts'
+import type { LeaseRow, Store } from '../../ports.ts'
+import { metaOf } from './migrations.ts'
 import type { Schema } from './schema.ts'
+import { storeFault } from './store-fault.ts'
 
 export interface SqlStoreParts {
   readonly db: Kysely<Schema>
   readonly fleet: string
-  /** The store's own clock, epoch ms. */
-  readonly now: () => number
-  /** Nobody else can be alive on this store, so an unexpired lease of a dead process may be taken at once. */
-  readonly exclusive: boolean
-  readonly release: () => Promise<void>
+  /** The store's own clock as SQL, epoch ms; made anew for each statement. */
+  readonly now: () => RawBuilder<number>
+  /** Several coordinators may be connected. Then rows are locked, and a lease runs out. Else nobody but us is alive here. */
+  readonly shared: boolean
+  /** Cluster and timeline that our connections lead to; empty = not known. */
+  readonly origin: () => string
+  /** Awaited ahead of everything. */
+  readonly prepared: () => Promise<void>
 }
 
-export function sqlStore({ db, fleet, now, exclusive, release }: SqlStoreParts): Store {
-  const asRow = (row: { fleet: string, holder: string, address: string, epoch: number, expires_at: number }): LeaseRow =>
-    ({ fleet: row.fleet, holder: row.holder, address: row.address, epoch: row.epoch, expiresAt: row.expires_at })
+type LeaseColumns = Schema['lease'] & { readonly now: number }
+
+export function sqlStore({ db, fleet, now, shared, origin, prepared }: SqlStoreParts): Store {
+  const asRow = (row: LeaseColumns): LeaseRow => ({
+    fleet: row.fleet, holder: row.holder, address: row.address, api: row.api, epoch: row.epoch, expiresAt: row.expires_at, leftMs: Math.max(0, row.expires_at - row.now)
+  })
+  const guarded = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    try {
+      await prepared()
+      return await work()
+    } catch (error) {
+      throw storeFault(what, error)
+    }
+  }
+  const transaction = <T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T> => db.transaction().execute(work)
+  const leaseOf = (on: Kysely<Schema>) => on.selectFrom('lease').selectAll().select(now().as('now')).where('fleet', '=', fleet)
+  /** From here until the transaction's end nobody takes the lease, and nobody journals. */
+  const lockLease = (tx: Transaction<Schema>): Promise<LeaseColumns | undefined> => (shared ? leaseOf(tx).forUpdate() : leaseOf(tx)).executeTakeFirst()
+  /** What we hold, we hold of the database that we took it from: a promoted standby may lack what we know. */
+  let takenFrom: string | null = null
+  const requireSameDatabase = (): void => {
+    if (takenFrom !== null && origin() !== takenFrom) throw new Fault('LEASE_LOST', `the database was failed over or restored meanwhile (cluster/timeline ${takenFrom}, now ${origin()})`)
+  }
+  /** @throws Fault STALE_EPOCH, LEASE_LOST */
+  const requireHeld = async (tx: Transaction<Schema>, epoch: number): Promise<void> => {
+    const held = await lockLease(tx)
+    requireSameDatabase()
+    if (held?.epoch !== epoch) throw new Fault('STALE_EPOCH', `nothing is journaled under epoch ${epoch}: another coordinator has taken over`)
+    if (shared && held.expires_at <= held.now) throw new Fault('LEASE_LOST', `nothing is journaled under epoch ${epoch}: its lease ran out ${held.now - held.expires_at} ms ago by the store's clock`)
+  }
 
   return {
-    takeLease: (holder, address, ttlMs) => guarded('take the lease', async () => {
-      const expiresAt = now() + ttlMs
-      const row = await db.insertInto('lease').values({ fleet, holder, address, epoch: 1, expires_at: expiresAt })
-        .onConflict((conflict) => {
-          const update = conflict.column('fleet').doUpdateSet({ holder, address, epoch: sql<number>`lease.epoch + 1`, expires_at: expiresAt })
-          return exclusive ? update : update.where((eb) => eb.or([eb('lease.expires_at', '<=', now()), eb('lease.holder', '=', holder)]))
-        }).returningAll().executeTakeFirst()
-      return row === undefined ? null : asRow(row)
-    }),
+    shared,
+
+    takeLease: (holder, address, ttlMs, { api = '', above = 0 } = {}) => guarded('take the lease', () => transaction(async (tx) => {
+      await tx.insertInto('lease').values({ fleet, holder: '', address: '', api: '', epoch: 0, expires_at: 0 }).onConflict((conflict) => conflict.column('fleet').doNothing()).execute()
+      const before = await lockLease(tx)
+      // Read behind the lock: what was selected with the row may be from before the wait for it.
+      const { rows: [clock] } = await sql<{ now: number }>`select ${now()} as now`.execute(tx)
+      if (before === undefined || clock === undefined) throw new Fault('INTERNAL', 'the lease row vanished')
+      if (shared && before.expires_at > clock.now && before.holder !== holder) return null
+      const row = { fleet, holder, address, api, epoch: Math.max(before.epoch, above) + 1, expires_at: clock.now + ttlMs }
+      await tx.updateTable('lease').set(row).where('fleet', '=', fleet).execute()
+      takenFrom = origin()
+      return asRow({ ...row, now: clock.now })
+    })),
 
     renewLease: (holder, epoch, ttlMs) => guarded('renew the lease', async () => {
-      const result = await db.updateTable('lease').set({ expires_at: now() + ttlMs })
-        .where('fleet', '=', fleet).where('holder', '=', holder).where('epoch', '=', epoch).executeTakeFirst()
-      return Number(result.numUpdatedRows) === 1
+      const renew = db.updateTable('lease').set({ expires_at: sql<number>`${now()} + ${ttlMs}` }).where('fleet', '=', fleet).where('holder', '=', holder).where('epoch', '=', epoch)
+      // One that ran out is not renewed but taken anew, with a new epoch.
+      const result = await (shared ? renew.where('expires_at', '>', now()) : renew).executeTakeFirst()
+      requireSameDatabase()
+      if (Number(result.numUpdatedRows) === 1) return true
+      const held = await leaseOf(db).executeTakeFirst()
+      if (held?.holder === holder && held.epoch === epoch) throw new Fault('LEASE_LOST', `the lease of epoch ${epoch} had run out by the store's clock`)
+      return false
     }),
 
     releaseLease: (holder, epoch) => guarded('release the lease', async () => {
@@ -43,34 +88,35 @@ export function sqlStore({ db, fleet, now, exclusive, release }: SqlStoreParts):
     }),
 
     readLease: () => guarded('read the lease', async () => {
-      const row = await db.selectFrom('lease').selectAll().where('fleet', '=', fleet).executeTakeFirst()
-      return row === undefined ? null : asRow(row)
+      const row = await leaseOf(db).executeTakeFirst()
+      // Epoch 0 is a row that was made and never taken.
+      return row === undefined || row.epoch === 0 ? null : asRow(row)
     }),
 
-    append: <E extends { readonly type: string }>(epoch: number, stream: string, at: number, events: readonly E[], window?: WindowRow) =>
-      guarded('journal', () => db.transaction().execute(async (tx): Promise<Recorded<E>[]> => {
-        const locked = await tx.updateTable('lease').set({ epoch }).where('fleet', '=', fleet).where('epoch', '=', epoch).executeTakeFirst()
-        if (Number(locked.numUpdatedRows) !== 1) throw new Fault('STALE_EPOCH', `nothing is journaled under epoch ${epoch}: another coordinator has taken over`)
-        if (window === 'close') await tx.deleteFrom('windows').where('fleet', '=', fleet).execute()
-        else if (window !== undefined) {
-          const other = await tx.selectFrom('windows').selectAll().where('fleet', '=', fleet).executeTakeFirst()
-          if (other !== undefined) throw new Fault('WINDOW_OPEN', `window ${other.number} of plan ${other.plan.slice(0, 12)} is open`)
-          await tx.insertInto('windows').values({ fleet, plan: stream, number: window.open }).execute()
-        }
-        const recorded: Recorded<E>[] = []
-        for (const event of events) {
-          const { seq } = await tx.insertInto('journal').values({ stream, at, epoch, version: eventVersion, type: event.type, body: JSON.stringify(event) })
-            .returning('seq').executeTakeFirstOrThrow()
-          recorded.push({ seq, at, epoch, event })
-        }
-        return recorded
-      })),
+    append: (epoch, stream, at, events, window) => guarded('journal', () => transaction(async (tx) => {
+      await requireHeld(tx, epoch)
+      if (window === 'close') await tx.deleteFrom('windows').where('fleet', '=', fleet).execute()
+      else if (window !== undefined) {
+        const other = await tx.selectFrom('windows').selectAll().where('fleet', '=', fleet).executeTakeFirst()
+        if (other !== undefined) throw new Fault('WINDOW_OPEN', `window ${other.number} of plan ${other.plan.slice(0, 12)} is open`)
+        await tx.insertInto('windows').values({ fleet, plan: stream, number: window.open }).execute()
+      }
+      if (events.length === 0) return []
+      const rows = events.map((event) => ({ stream, at, epoch, version: eventVersion, type: event.type, body: JSON.stringify(event) }))
+      const seqs = (await tx.insertInto('journal').values(rows).returning('seq').execute()).map(({ seq }) => seq).sort((a, b) => a - b)
+      return events.map((event, index): Recorded<typeof event> => ({ seq: seqs[index] ?? 0, at, epoch, event }))
+    })),
 
     read: <E>(stream: string, afterSeq = 0) => guarded('read the journal', async () => {
       const rows = await db.selectFrom('journal').selectAll().where('stream', '=', stream).where('seq', '>', afterSeq).orderBy('seq').execute()
       return rows.map((row): Recorded<E> => {
-        if (row.version > eventVersion) throw new Fault('STORE_NEWER', `event ${row.seq} has format ${row.version}; this release reads up to ${eventVersion}`)
-        return { seq: row.seq, at: row.at, epoch: row.epoch, event: parseBody(row) as E }
+        if (row.version > eventVersion) throw new Fault('STORE_NEWER', `event ${row.seq} (${row.type}) has format ${row.version}; this release reads up to ${eventVersion}`)
+        const event = parseBody(row)
+        const unknown = unknownTerm(event)
+        if (unknown !== null) throw new Fault('STORE_NEWER', `event ${row.seq} has ${unknown}, which this release does not know: a newer one wrote it`)
+        const wrong = wrongField(event)
+        if (wrong !== null) throw new Fault('STORE_CORRUPT', `event ${row.seq} of the journal (${row.type}) is damaged: its field ${wrong} is not what it must be`)
+        return { seq: row.seq, at: row.at, epoch: row.epoch, event: event as E }
       })
     }),
 
@@ -91,31 +137,29 @@ export function sqlStore({ db, fleet, now, exclusive, release }: SqlStoreParts):
       return row === undefined ? null : { plan: row.plan, number: row.number }
     }),
 
-    close: async () => {
-      await db.destroy()
-      await release()
-    }
+    incarnation: () => guarded('read which store this is', async () => {
+      const id = await metaOf(db, 'incarnation') ?? ''
+      const was = await metaOf(db, 'origin') ?? ''
+      const is = origin()
+      return { id, moved: was !== '' && is !== '' && was !== is ? `it was on cluster/timeline ${was} and is on ${is}` : null, placed: was !== '' || is === '' }
+    }),
+
+    reincarnate: (epoch, id = randomUUID()) => guarded('write which store this is', () => transaction(async (tx) => {
+      await requireHeld(tx, epoch)
+      for (const [key, value] of [['incarnation', id], ['origin', origin()]] as const) await tx.updateTable('meta').set({ value }).where('key', '=', key).execute()
+      return id
+    })),
+
+    close: () => db.destroy()
   }
 }
 
-function parseBody(row: { seq: number, type: string, body: string }): unknown {
+function parseBody(row: { seq: number, type: string, body: string }): { readonly type: string } {
   try {
     const event = JSON.parse(row.body) as { type?: unknown }
-    if (event.type === row.type) return event
+    if (event.type === row.type) return event as { type: string }
   } catch (error) {
     throw new Fault('STORE_CORRUPT', `event ${row.seq} of the journal is not readable`, { cause: error })
   }
   throw new Fault('STORE_CORRUPT', `event ${row.seq} of the journal is a ${row.type} and its body says otherwise`)
-}
-
-/** Anything the database says becomes a fault with a plain text. */
-async function guarded<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof Fault) throw error
-    const text = error instanceof Error ? error.message : String(error)
-    const corrupt = /malformed|not a database|corrupt/i.test(text)
-    throw new Fault(corrupt ? 'STORE_CORRUPT' : 'STORE_UNAVAILABLE', `cannot ${what}: ${text}`, { cause: error })
-  }
 }

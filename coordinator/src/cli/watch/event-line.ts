@@ -10,7 +10,7 @@ export function eventLine({ at, event }: Recorded<Event | FleetEvent>): string {
   return `${new Date(at).toISOString().slice(11, 19)}Z  ${fleetWide.has(event.type) ? 'fleet' : about}  ${describe(event)}`
 }
 
-const fleetWide: ReadonlySet<string> = new Set(['frozen', 'unfrozen', 'lease-taken'])
+const fleetWide: ReadonlySet<string> = new Set(['frozen', 'unfrozen', 'lease-taken', 'store-restored', 'obligation-found', 'obligation-cleared'])
 
 function describe(event: Event | FleetEvent): string {
   switch (event.type) {
@@ -49,6 +49,9 @@ function describe(event: Event | FleetEvent): string {
     case 'frozen': return `FROZEN by ${event.by}: ${event.reason}`
     case 'unfrozen': return `unfrozen by ${event.by}: ${event.reason}`
     case 'lease-taken': return `${event.holder} acts`
+    case 'store-restored': return `STORE RESTORED${because(event.reasons)}`
+    case 'obligation-found': return `unpaid as far as is known: ${event.id} (was ${String(event.previous)}): ${event.text}`
+    case 'obligation-cleared': return `${event.id} settled by ${event.by}: ${event.reason}`
     default: return event satisfies never
   }
 }

@@ -16,7 +16,7 @@ export function fleetRoutes(api: Api, coordinator: Served, settings: ApiSettings
   const { fleet, version } = settings
   const fleetState = (): object => {
     const { acting, holder, frozen } = coordinator
-    return { fleet, version, acting, holder: holder?.holder ?? null, address: holder?.address ?? null, epoch: holder?.epoch ?? null, frozen: frozen === null ? null : { by: frozen.by, reason: frozen.reason } }
+    return { fleet, version, acting, holder: holder?.holder ?? null, address: holder?.address ?? null, api: holder?.api ?? null, epoch: holder?.epoch ?? null, frozen: frozen === null ? null : { by: frozen.by, reason: frozen.reason } }
   }
 
   api.get('/status', { schema: { tags, summary: 'Who acts, frozen or not, and the window in one line' } }, async () => {
@@ -31,14 +31,15 @@ export function fleetRoutes(api: Api, coordinator: Served, settings: ApiSettings
 
   api.get('/lease', { schema: { tags, summary: 'The fleet lease as the store has it' } }, async () => {
     const lease = await coordinator.lease()
-    return { acting: coordinator.acting, lease, expiresInMs: lease === null ? null : lease.expiresAt - settings.now() }
+    return { acting: coordinator.acting, lease, expiresInMs: lease === null ? null : lease.leftMs }
   })
 
   api.get('/why', { schema: { tags, summary: 'Why things are not further along', querystring: Type.Object({ node: Type.Optional(Type.String({ maxLength: 253 })) }, { additionalProperties: false }) } }, async ({ query }) => {
-    const { acting, holder, frozen } = coordinator
+    const { standing: notActing, frozen } = coordinator
     const view = await coordinator.view()
     const standing: Reason[] = [
-      ...(acting ? [] : [reason('STANDBY', holder === null ? 'this coordinator does not act' : `this coordinator stands by; ${holder.holder} at ${holder.address} acts`)]),
+      ...(notActing === null ? [] : [notActing]),
+      ...(await coordinator.lostPromises()).flatMap(({ because }) => (because === null ? [] : [because])),
       ...(frozen === null ? [] : [reason('FROZEN', `frozen by ${frozen.by}: ${frozen.reason}`)]),
       ...(view === null || view.phase === 'closed' ? [reason('NO_WINDOW', view === null ? 'there has been no window yet' : `window ${view.window} of plan ${view.plan.slice(0, 12)} is closed`)] : [])
     ]
@@ -58,6 +59,10 @@ export function fleetRoutes(api: Api, coordinator: Served, settings: ApiSettings
       return fleetState()
     })
   }
+
+  // Not a GET: a copy of everything is an operator's.
+  api.post('/store/backup', { schema: { tags, summary: 'A whole copy of the store as it is now: the bytes of an SQLite file' } }, async (_request, reply) =>
+    reply.header('content-type', 'application/octet-stream').send(Buffer.from(await coordinator.backup())))
 
   api.post('/preflight', { schema: { tags, summary: 'Rights, certificates, tokens and inventory, proven without effect', body: preflightBody } }, async (request) => {
     try {

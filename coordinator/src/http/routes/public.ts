@@ -5,13 +5,11 @@ export function publicRoutes(api: Api, coordinator: Served): void {
   api.get('/healthz', { schema: { summary: 'The process runs' } }, () => ({ ok: true }))
 
   /** 200 for the acting coordinator alone, so that a load balancer finds it. */
-  api.get('/readyz', { schema: { summary: 'This coordinator acts' } }, (_request, reply) => {
-    if (coordinator.acting) return { acting: true }
-    const { holder } = coordinator
-    return reply.code(503).send({
-      code: 'STANDBY', text: holder === null ? 'this coordinator does not act' : `this coordinator stands by; ${holder.holder} acts`,
-      hint: holder === null ? 'try again shortly' : `ask ${holder.address}`, reasons: []
-    })
+  api.get('/readyz', { schema: { summary: 'Whether this coordinator acts, and who holds the lease' } }, (_request, reply) => {
+    const { acting, holder, standing } = coordinator
+    const lease = holder === null ? null : { holder: holder.holder, address: holder.address, api: holder.api, epoch: holder.epoch, expiresAt: holder.expiresAt, leftMs: holder.leftMs }
+    if (standing === null) return { acting, state: 'acting', lease }
+    return reply.code(503).send({ ...standing, reasons: [], acting, state: standing.code === 'STANDBY' ? 'standby' : 'waiting', lease })
   })
 
   api.get('/openapi.json', { schema: { hide: true } }, () => api.swagger())

@@ -43,8 +43,12 @@ export function windowRoutes(api: Api, coordinator: Served): void {
     async (request) => tell(coordinator, { kind: 'resume', by: actorOf(request), ...request.body }))
 
   api.get('/obligations', { schema: { tags, summary: 'What has to be put back', response: { 200: Type.Object({ obligations: Type.Array(obligationAnswer) }) } } },
-    async (_request, reply) => reply.send({ obligations: (await coordinator.view())?.obligations ?? [] } as never))
+    async (_request, reply) => reply.send({ obligations: [...await coordinator.lostPromises(), ...(await coordinator.view())?.obligations ?? []] } as never))
 
   api.post('/obligations/:id/hand-over', { schema: { tags, summary: 'A named person takes a promise over', params: Type.Object({ id: Type.String({ maxLength: 300 }) }), body: reasonBody } },
-    async (request) => tell(coordinator, { kind: 'hand-over', obligation: request.params.id, by: actorOf(request), reason: request.body.reason }))
+    async (request) => {
+      await coordinator.command({ kind: 'hand-over', obligation: request.params.id, by: actorOf(request), reason: request.body.reason })
+      // What a restored store had lost belongs to no window.
+      return await coordinator.view() ?? {}
+    })
 }

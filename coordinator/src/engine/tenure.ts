@@ -1,0 +1,178 @@
+// Acting or standing by: takes the lease when it can be had, looks at it while it is another's, and ends everything when it
+// is lost. What acting means is the coordinator's; here is only whether.
+import { Fault, type Reason, asFault, reason } from '@pitstop/shared/fault'
+import type { LeaseRow } from '../ports.ts'
+import { LeaseKeeper } from './lease-keeper.ts'
+import { standbyReason } from './standing.ts'
+import { type TakeOverParts, type Taken, takeOver } from './take-over.ts'
+
+export interface TenureParts extends TakeOverParts {
+  readonly log: (level: 'info' | 'warn' | 'error', text: string, facts?: Record<string, unknown>) => void
+}
+
+/** The lease as those who act under it have it; useless once it is lost. */
+export interface Hold {
+  /** @throws Fault LEASE_LOST when an effect that takes `effectMs` could outlive the lease. */
+  guard(effectMs: number): void
+  /** Somebody noticed that we may not act any more. */
+  lost(why: Fault): void
+}
+
+export interface Duties {
+  begin(taken: Taken, hold: Hold): void
+  /** Starts nothing more; resolves when what is under way has ended. */
+  end(): Promise<void>
+}
+
+/** A standby looks at the lease this often, and in the moment in which it would end: one row, twice a second. */
+const lookMs = 500
+/** Behind the end of a lease: clocks are read in steps. */
+const afterEndMs = 5
+/** On a shared store these pass by themselves, or another coordinator or release has to act: it is looked at again. */
+const passing: ReadonlySet<string> = new Set(['STORE_UNAVAILABLE', 'STORE_NEWER', 'LEASE_LOST'])
+
+export class Tenure {
+  readonly #parts: TenureParts
+  readonly #duties: Duties
+  #keeper: LeaseKeeper
+  #holder: LeaseRow | null = null
+  #acting = false
+  #stopped = false
+  /** What kept us from acting at the last try. */
+  #why: Reason | null = null
+  /** An agent had seen a newer epoch than this store knows though its lease was ours: the store is not what it was. */
+  #doubt: Reason | null = null
+  #cancelLook: () => void = () => undefined
+  /** Duties of lost leases that still have effects under way. They are fenced off, so they change nothing. */
+  readonly #ending = new Set<Promise<void>>()
+
+  constructor(parts: TenureParts, duties: Duties) {
+    this.#parts = parts
+    this.#duties = duties
+    this.#keeper = this.#newKeeper()
+  }
+
+  get acting(): boolean { return this.#acting }
+
+  /** Who holds the lease, as far as is known here. */
+  get holder(): LeaseRow | null {
+    const { leftMs } = this.#keeper
+    return this.#acting && this.#holder !== null ? { ...this.#holder, leftMs, expiresAt: this.#parts.clock.now() + leftMs } : this.#holder
+  }
+
+  /** Why this coordinator does not act; null = it does. */
+  get standing(): Reason | null { return this.#acting ? null : standbyReason(this.#holder, this.#why) }
+
+  /** Our epoch; 0 = none. */
+  get epoch(): number { return this.#keeper.epoch ?? 0 }
+
+  /** @returns our epoch. @throws Fault STANDBY */
+  requireActing(): number {
+    const { epoch } = this.#keeper
+    if (this.#acting && epoch !== null) return epoch
+    const { text, hint } = standbyReason(this.#holder, this.#why)
+    throw new Fault('STANDBY', text, { hint })
+  }
+
+  /** @throws Fault STORE_*: nothing was started. On a shared store what may pass by itself is waited for instead. */
+  async start(): Promise<void> {
+    try {
+      await this.#take()
+    } catch (error) {
+      const fault = asFault(error)
+      if (!this.#parts.store.shared || !passing.has(fault.code)) throw error
+      this.#cannotAct(fault)
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#acting = false
+    this.#cancelLook()
+    await this.#duties.end()
+    await Promise.all(this.#ending)
+    await this.#keeper.release()
+  }
+
+  async #take(): Promise<void> {
+    const { log } = this.#parts
+    const keeper = this.#newKeeper()
+    this.#keeper = keeper
+    const turn = await takeOver(this.#parts, keeper, this.#doubt)
+    if (this.#stopped) return await keeper.release()
+    if ('holder' in turn) return await this.#standBy(turn.holder)
+    const { taken } = turn
+    // Lost again while the journal was read: then nothing has begun.
+    if (keeper.epoch === null) throw new Fault('LEASE_LOST', 'the lease ran out while the journal was read')
+    this.#holder = taken.row
+    this.#why = null
+    this.#doubt = null
+    this.#acting = true
+    this.#duties.begin(taken, { guard: (effectMs) => { keeper.guard(effectMs) }, lost: (why) => { void this.#lost(why, keeper) } })
+    log('info', `acting with epoch ${taken.row.epoch}`)
+  }
+
+  async #standBy(holder: LeaseRow): Promise<void> {
+    if (this.#holder?.epoch !== holder.epoch || this.#holder.holder !== holder.holder) {
+      this.#parts.log('info', `standing by: ${holder.holder} at ${holder.address} holds the lease (epoch ${holder.epoch})`)
+      await this.#remember(holder)
+    }
+    this.#holder = holder
+    this.#why = null
+    this.#lookAgain(Math.min(lookMs, holder.leftMs + afterEndMs))
+  }
+
+  /** A standby remembers what it saw, so that it notices if the store knows less when its turn comes. */
+  async #remember({ epoch }: LeaseRow): Promise<void> {
+    const { store, recollection } = this.#parts
+    if (recollection === undefined) return
+    const { id } = await store.incarnation()
+    const known = await recollection.read()
+    if (known === null || (known.incarnation === id && known.epoch < epoch)) await recollection.write({ incarnation: id, epoch })
+  }
+
+  async #lost(why: Fault, keeper: LeaseKeeper): Promise<void> {
+    // A keeper of an earlier try has nothing to say any more.
+    if (this.#stopped || !this.#acting || keeper !== this.#keeper) return
+    const row = this.#holder
+    // First of all: from here on nothing of ours begins.
+    this.#acting = false
+    this.#holder = null
+    keeper.abandon()
+    this.#why = why.toReason()
+    this.#parts.log('error', `stopped acting: ${why.message}`, { code: why.code })
+    // Nobody waits for what is under way: it cannot journal any more, and may hang for as long as apt does.
+    const ended = this.#duties.end()
+    this.#ending.add(ended)
+    void ended.finally(() => this.#ending.delete(ended))
+    const held = why.code === 'STALE_EPOCH' ? await this.#parts.store.readLease().catch(() => null) : null
+    if (row !== null && held?.epoch === row.epoch && held.holder === row.holder) {
+      this.#doubt = reason('STALE_EPOCH', `an agent has seen a newer epoch than this store (${why.message}): was it restored from a backup?`, 'compare journal and hosts, then: pitstop window resume')
+    }
+    this.#lookAgain(lookMs)
+  }
+
+  #lookAgain(ms: number): void {
+    this.#cancelLook = this.#parts.clock.after(ms, () => {
+      if (this.#stopped) return
+      this.#keeper.abandon()
+      this.#take().catch((error: unknown) => { this.#cannotAct(asFault(error)) })
+    })
+  }
+
+  #cannotAct(fault: Fault): void {
+    const why = fault.toReason()
+    if (this.#why?.text !== why.text) this.#parts.log('warn', `cannot act: ${fault.message}; ${fault.hint}`, { code: fault.code })
+    this.#why = why
+    // Whoever held it may hold it still if we only cannot look; else it was free, and it is us who may not have it.
+    if (fault.code !== 'STORE_UNAVAILABLE') this.#holder = null
+    this.#keeper.abandon()
+    this.#lookAgain(lookMs)
+  }
+
+  #newKeeper(): LeaseKeeper {
+    const { store, clock, lease } = this.#parts
+    const keeper: LeaseKeeper = new LeaseKeeper(store, clock, lease, (why) => { void this.#lost(why, keeper) })
+    return keeper
+  }
+}

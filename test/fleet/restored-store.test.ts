@@ -1,0 +1,134 @@
+// A store that comes back knowing less: from a backup (SQLite), failed over or written by a newer release (PostgreSQL).
+// Real processes. It opens paused, above every agent's epoch, and says what it has lost.
+import { copyFileSync, existsSync, rmSync } from 'node:fs'
+import t from 'tap'
+import { untilEvent } from '../demo/follow-events.ts'
+import type { LocalFleet } from '../demo/local-fleet.ts'
+import { fleetReady, isStep, opened, quickPolicy, view } from './open-window.ts'
+import { severalReady, ttlMs } from './several-coordinators.ts'
+
+const parts = ['', '-wal'] as const
+const copy = (from: string, to: string): void => {
+  for (const part of parts) {
+    rmSync(to + part, { force: true })
+    if (existsSync(from + part)) copyFileSync(from + part, to + part)
+  }
+}
+const owed = async ({ pitstop }: Pick<LocalFleet, 'pitstop'>): Promise<{ id: string, payByHand: string }[]> =>
+  (JSON.parse((await pitstop(['obligations', '--open', '--json'])).stdout) as { id: string, payByHand: string }[])
+
+void t.test('a backup is put back in mid-window: paused, above every agent\'s epoch, each lost promise told; no second reboot', async (t) => {
+  await using fleet = await fleetReady({ nodes: 2, policy: { ...quickPolicy, watch: '10s' } })
+  const before = fleet.gitlab.world.weights()
+  const [first, second] = fleet.hosts
+  if (first === undefined || second === undefined) throw new Error('two hosts')
+  const store = fleet.coordinators[0]?.store ?? ''
+  await opened(fleet)
+  await untilEvent(fleet.socket, ({ type }) => type === 'window-rolling')
+  // The first node is being staged; the backup knows of no weight.
+  await fleet.killCoordinator('SIGKILL')
+  copy(store, `${store}.backup`)
+  for (let restart = 0; restart < 3; restart++) {
+    await fleet.startCoordinator()
+    if (restart < 2) await fleet.killCoordinator('SIGKILL')
+  }
+  await untilEvent(fleet.socket, isStep('step-done', 'reboot', first.node))
+  await fleet.killCoordinator('SIGKILL')
+  await first.waitFor('Gitaly back', (host) => host.reboots().some(({ servingAt }) => servingAt !== undefined))
+  t.equal(fleet.gitlab.world.weights()[first.node], 0, 'its weight is owed, and the backup does not know')
+  copy(`${store}.backup`, store)
+
+  await fleet.startCoordinator()
+  const paused = await view(fleet)
+  t.equal(paused.label, 'paused')
+  const reasons = JSON.stringify(paused.pause?.reasons)
+  t.match(paused.pause?.reasons, [{ code: 'STORE_RESTORED', text: /this machine has seen epoch 4, the store knows 1/ }])
+  t.match(reasons, /gitaly-0\d\.demo\.internal has seen epoch 4, the store knows 1/)
+  t.match(reasons, /gitaly-01\.demo\.internal has reboot reboot-1-[0-9a-f]+ \((?:running|succeeded)\), of which the restored journal does not know/)
+  const status = JSON.parse((await fleet.pitstop(['status', '--json'])).stdout) as { epoch: number }
+  t.ok(status.epoch > 4, `epoch ${status.epoch}, in one step`)
+  t.match((await fleet.pitstop(['why'])).stdout, /found:weight:gitaly-01/)
+
+  const id = `found:weight:${first.node}`
+  const lost = (await owed(fleet)).find((each) => each.id === id)
+  t.match(lost?.payByHand, /curl .*"gitaly-01\.demo\.internal": 100/)
+  const early = await fleet.pitstop(['window', 'resume', '--reason', 'looks fine'])
+  t.equal(early.exit, 3)
+  t.match(early.stderr, /a person settles what the restored store had lost: found:weight:gitaly-01/)
+  await fleet.killCoordinator('SIGKILL')
+  await fleet.startCoordinator()
+  t.equal((await view(fleet)).label, 'paused', 'a restart forgets none of it')
+  t.ok((await owed(fleet)).some((each) => each.id === id))
+
+  for (const { id: each } of (await owed(fleet)).filter((promise) => promise.id.startsWith('found:weight:'))) {
+    const storage = each.replace('found:weight:', '')
+    fleet.gitlab.world.personSets(storage, before[storage] ?? 0)
+    t.equal((await fleet.pitstop(['obligations', 'hand-over', each, '--reason', 'put back by hand'])).exit, 0)
+  }
+  t.equal((await fleet.pitstop(['window', 'abort', '--reason', 'restored store'])).exit, 0)
+  await fleet.pitstop(['window', 'watch', '--stay'])
+  t.equal((await view(fleet)).phase, 'closed')
+  t.same(fleet.gitlab.world.weights(), before)
+  t.equal(fleet.gitlab.world.schedule?.active, true)
+  t.equal(first.reboots().length, 1)
+  t.equal(second.reboots().length, 0)
+})
+
+void t.test('a new, empty store beside agents that have seen others: what is owed is told, and no window opens before it is settled', async (t) => {
+  await using fleet = await fleetReady({ nodes: 2, policy: quickPolicy })
+  const [first] = fleet.hosts
+  const store = fleet.coordinators[0]?.store ?? ''
+  await opened(fleet)
+  await untilEvent(fleet.socket, isStep('step-done', 'zero-weight', first?.node))
+  await fleet.killCoordinator('SIGKILL')
+  for (const part of parts) rmSync(store + part, { force: true })
+  await fleet.startCoordinator()
+  t.same((await owed(fleet)).map(({ id }) => id).sort(), ['found:assigner', `found:weight:${first?.node}`])
+  const hash = (JSON.parse((await fleet.pitstop(['plan', 'create', '--for', '2h', '--reason', 'x', '--json'])).stdout) as { hash: string }).hash
+  const refused = await fleet.pitstop(['window', 'start', hash, '--confirm', hash, '--reason', 'x'])
+  t.equal(refused.exit, 3)
+  t.match(refused.stderr, /STORE_RESTORED/)
+})
+
+void t.test('the database fails over in mid-window: the window waits, paused, under a new incarnation; then it goes on as before', async (t) => {
+  await using all = await severalReady({ coordinators: 2, nodes: 1 })
+  const { fleet } = all
+  await opened(fleet)
+  await untilEvent(fleet.socket, isStep('step-intended', 'upgrade'))
+  await all.server.demote()
+  await all.server.promote()
+  const acting = await Promise.any([0, 1].map(async (index) => { await untilPaused(index); return index }))
+  t.match((await all.ready(acting)), { status: 200 })
+  const shown = await view({ pitstop: (args) => fleet.pitstop(args, { coordinator: acting }) })
+  t.match(shown.pause?.reasons, [{ code: 'STORE_RESTORED', text: /failed over or restored: it was on cluster\/timeline .*00000001 and is on .*00000002/ }])
+  const resumed = await fleet.pitstop(['window', 'resume', '--reason', 'the standby had everything'], { coordinator: acting })
+  t.equal(resumed.exit, 0, resumed.stderr)
+  t.same(await all.problems(acting), [])
+
+  async function untilPaused(index: number): Promise<void> {
+    for (const until = Date.now() + 30_000; Date.now() < until;) {
+      if ((await all.ready(index).catch(() => null))?.status !== 200) continue
+      const seen = await fleet.pitstop(['window', 'show', '--json'], { coordinator: index })
+      if (seen.exit === 0 && (JSON.parse(seen.stdout) as { label: string }).label === 'paused') return
+    }
+    throw new Error(`coordinator ${index} did not pause the window`)
+  }
+})
+
+void t.test('a standby that meets an event of a newer release stays a standby and says which release is needed', async (t) => {
+  await using all = await severalReady({ coordinators: 2, nodes: 1 })
+  const { fleet } = all
+  const hash = await opened(fleet)
+  await untilEvent(fleet.socket, isStep('step-intended', 'upgrade'))
+  // What a newer coordinator would have written, under its lease.
+  await all.server.query(all.store, `insert into journal (stream, at, epoch, version, type, body) values ('fleet', 1, 1, 1, 'lease-taken', $1)`, [JSON.stringify({ type: 'lease-taken', holder: 'newer/1/ab', address: 'x:1', release: '9.9.0' })])
+  await all.server.query(all.store, `insert into journal (stream, at, epoch, version, type, body) values ($1, 1, 1, 1, 'node-teleported', $2)`, [hash, JSON.stringify({ type: 'node-teleported', node: fleet.hosts[0]?.node })])
+  await fleet.killCoordinator('SIGKILL')
+  const { epoch } = all.newestEpoch()
+  for (;;) if ((await all.ready(1)).code === 'STORE_NEWER') break
+  t.match(await all.ready(1), { status: 503, state: 'waiting', text: /type node-teleported, which this release does not know/, hint: /release 9\.9\.0: run that one or a newer one/ })
+  await new Promise((resolve) => { setTimeout(resolve, ttlMs) })
+  const [lease] = await all.server.query<{ epoch: string }>(all.store, 'select epoch from lease')
+  t.equal(Number(lease?.epoch), 1, 'the lease is left to whoever understands it')
+  t.equal(all.newestEpoch().epoch, epoch)
+})

@@ -1,0 +1,151 @@
+// The world of the model: one store, two coordinators, one host with its agent, and whatever is under way between them.
+// Small on purpose; a tick is half of what clocks may differ. What is written in `wrong` was seen to break a rule when it happened.
+
+export interface LeaseRow { readonly holder: number, readonly epoch: number, readonly expiresAt: number }
+
+export interface Entry {
+  readonly epoch: number
+  /** never: "it was not begun" is settled. failed: begun, and the host stayed up. retried: a person asked for another. */
+  readonly kind: 'intended' | 'never' | 'done' | 'failed' | 'retried'
+  readonly id: string
+  readonly attempt: number
+  readonly boot: number
+  readonly notBefore: number
+  readonly notAfter: number
+}
+
+export interface Coordinator {
+  /** checked: the epoch was compared, the row is not written yet (only without the lock). renewing: done, and not heard yet. */
+  readonly at: 'down' | 'acting' | 'renewing' | 'sending' | 'calling' | 'checked'
+  readonly epoch: number
+  readonly deadline: number
+  /** When the renewal under way was sent. */
+  readonly sentAt: number
+  readonly askedAt: number
+  /** Number of its latest call; an answer to another one is not heard. */
+  readonly call: number
+  readonly entry: Entry | null
+}
+
+export type Message = { readonly from: number, readonly call: number, readonly epoch: number, readonly id: string } & (
+  | { readonly kind: 'order', readonly attempt: number, readonly boot: number, readonly notBefore: number, readonly notAfter: number }
+  | { readonly kind: 'describe' }
+)
+
+export interface Reply {
+  readonly to: number
+  readonly call: number
+  readonly about: 'order' | 'describe'
+  readonly status: string
+  /** Gitaly's stop was reached. */
+  readonly stopped: boolean
+}
+
+export interface HostOrder {
+  readonly id: string
+  readonly attempt: number
+  /** Boot under which it was accepted; it ends this one. */
+  readonly boot: number
+  readonly grant: { readonly epoch: number, readonly notBefore: number, readonly notAfter: number }
+  readonly decision: '' | 'begun' | 'cancelled'
+  readonly outcome: '' | 'succeeded' | 'failed' | 'vetoed'
+  /** The order's process: cleared = it found nothing against it, begun = that is on disk, going = Gitaly is being stopped. */
+  readonly unit: 'none' | 'waiting' | 'cleared' | 'begun' | 'going'
+  readonly stopped: boolean
+  /** Highest epoch in an answer before "begun" was on disk. */
+  readonly acknowledgedBefore: number
+}
+
+export interface Host {
+  readonly boot: number
+  /** On disk. */
+  readonly epoch: number
+  readonly orders: readonly HostOrder[]
+  /** Received and not yet worked off; lost when the agent ends. */
+  readonly work: readonly Message[]
+  /** Epoch that is told and not yet on disk (only without "persist before you answer"). */
+  readonly unsaved: number
+  readonly crashes: number
+  readonly refusals: number
+}
+
+export interface World {
+  readonly now: number
+  /** The host's clock minus everybody else's. */
+  readonly skew: number
+  readonly lease: LeaseRow
+  readonly journal: readonly Entry[]
+  readonly coordinators: readonly [Coordinator, Coordinator]
+  readonly net: readonly Message[]
+  readonly replies: readonly Reply[]
+  readonly host: Host
+  /** How often something went wrong so far, of what is bounded. */
+  readonly duplicates: number
+  readonly calls: number
+  readonly crashes: number
+  readonly renewals: number
+  /** For the rules alone: nobody in the model reads these. */
+  readonly acknowledged: number
+  /** By order id: highest epoch under which the agent said that it was not begun. */
+  readonly denied: Readonly<Record<string, number>>
+  /** By attempt. */
+  readonly reboots: readonly number[]
+  readonly wrong: string
+}
+
+export const ttl = 3
+export const idle: Coordinator = { at: 'down', epoch: 0, deadline: 0, sentAt: 0, askedAt: 0, call: 0, entry: null }
+
+/** The first coordinator acts already. @param skew ticks that the host's clock is ahead. */
+export const beginning = (skew: number): World => ({
+  now: 0, skew, lease: { holder: 0, epoch: 1, expiresAt: ttl }, journal: [],
+  coordinators: [{ ...idle, at: 'acting', epoch: 1, deadline: ttl }, idle], net: [], replies: [],
+  host: { boot: 1, epoch: 0, orders: [], work: [], unsaved: 0, crashes: 0, refusals: 0 },
+  duplicates: 0, calls: 0, crashes: 0, renewals: 0, acknowledged: 0, denied: {}, reboots: [0, 0, 0], wrong: ''
+})
+
+/** The second coordinator has settled the first one's order as never begun, while it is still on its way; a person asked for another. */
+export function retried(id: string): World {
+  const world = beginning(0)
+  const intended: Entry = { epoch: 1, kind: 'intended', id, attempt: 1, boot: 1, notBefore: 2, notAfter: 4 }
+  const order: Message = { kind: 'order', from: 0, call: 1, epoch: 1, id, attempt: 1, boot: 1, notBefore: 2, notAfter: 4 }
+  return {
+    ...world, now: 3, lease: { holder: 1, epoch: 2, expiresAt: 3 + ttl }, net: [order], calls: 2, acknowledged: 2, denied: { [id]: 2 },
+    coordinators: [{ ...idle, at: 'acting', epoch: 1, deadline: ttl }, { ...idle, at: 'acting', epoch: 2, deadline: 3 + ttl }],
+    host: { ...world.host, epoch: 2 }, journal: [intended, { ...intended, epoch: 2, kind: 'never' }, { ...intended, epoch: 2, kind: 'retried', attempt: 2 }]
+  }
+}
+
+/** The second coordinator has just taken over; the first one's order is on its way, with the id that it was `sent` under. */
+export function overtaken(id: string, sent = id): World {
+  const world = retried(id)
+  return { ...world, net: world.net.map((each) => ({ ...each, id: sent })), calls: 1, acknowledged: 0, denied: {}, host: { ...world.host, epoch: 0 }, journal: world.journal.slice(0, 1) }
+}
+
+export const isAwaited = ({ coordinators }: World, { from, call }: Message): boolean => {
+  const sender = coordinators[from as 0 | 1]
+  return sender.at === 'calling' && sender.call === call
+}
+
+/** Far enough away that nothing compares it any more. */
+const near = (tick: number, now: number): number => Math.max(-5, tick - now)
+const away = (tick: number, now: number): number => Math.max(0, tick - now)
+
+/**
+ * Two worlds with one key go on alike: instants count from now, and what is under way has no order of its own. So time may
+ * pass without end and there is still an end of states.
+ */
+export function keyOf(world: World): string {
+  const { lease, host, now } = world
+  const message = (each: Message): string => `${each.kind === 'order' ? `o${each.attempt}${each.boot}${near(each.notBefore, now)}${near(each.notAfter, now)}` : 'd'}${isAwaited(world, each) ? each.from : '-'}.${each.epoch}.${each.id}`
+  const parts = [
+    world.skew, lease.epoch, away(lease.expiresAt, now), world.duplicates, world.calls, world.crashes, world.renewals, world.acknowledged, world.reboots.join(), world.wrong,
+    world.journal.map((each) => `${each.kind[0] ?? ''}${each.kind[1] ?? ''}${each.epoch}${each.id}${each.attempt}${each.boot}${near(each.notBefore, now)}${near(each.notAfter, now)}`).join(),
+    world.coordinators.map((each) => `${each.at}${each.epoch}.${each.at === 'down' ? '' : away(each.deadline, now)}.${each.at === 'renewing' ? near(each.sentAt, now) : ''}.${each.at === 'calling' ? near(each.askedAt, now) : ''}.${each.entry === null ? '' : `${each.entry.kind}${each.entry.attempt}`}`).join(),
+    world.net.map(message).sort().join(), world.replies.map((each) => `${each.to}${each.about}${each.status}${Number(each.stopped)}`).sort().join(),
+    host.boot, host.epoch, host.unsaved, host.crashes, host.refusals, host.work.map(message).sort().join(),
+    host.orders.map((each) => `${each.id}${each.attempt}${each.boot}.${each.grant.epoch}.${near(each.grant.notBefore, now)}.${near(each.grant.notAfter, now)}${each.decision}${each.outcome}${each.unit}${Number(each.stopped)}${each.acknowledgedBefore}`).join(),
+    Object.entries(world.denied).map(([id, epoch]) => `${id}${epoch}`).join()
+  ]
+  return parts.join('|')
+}

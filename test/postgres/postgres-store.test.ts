@@ -1,0 +1,252 @@
+// What only a database of several coordinators can do to us: two at once, a hung one, a dead one, another one.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import t from 'tap'
+import { openStore } from '@pitstop/coordinator/adapters/store/open-store'
+import { parsePostgresUrl } from '@pitstop/coordinator/adapters/store/postgres-address'
+import { postgresConnections } from '@pitstop/coordinator/adapters/store/postgres-connections'
+import type { Store } from '@pitstop/coordinator/ports'
+import { type Fault, asFault } from '@pitstop/shared/fault'
+import { type PostgresServer, startPostgres } from './postgres-server.ts'
+import { silentNetwork } from './silent-network.ts'
+
+const server: PostgresServer = await startPostgres()
+const folder = mkdtempSync(join(tmpdir(), 'pitstop-pg-'))
+t.teardown(async () => {
+  await server.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+const event = (reason: string) => ({ type: 'frozen', by: 'ada', reason })
+const open = (url: string, fleet = 'lab', deadlineMs = 2000): Promise<Store> => openStore(url, fleet, Date.now, { deadlineMs })
+const reasons = async (store: Store, stream = 's'): Promise<string[]> => (await store.read<ReturnType<typeof event>>(stream)).map((each) => each.event.reason)
+const faultOf = (work: Promise<unknown>): Promise<Fault> => work.then(() => { throw new Error('it should have failed') }, asFault)
+
+async function client(t: { teardown(end: () => unknown): void }, url: string): Promise<pg.Client> {
+  const { pathname } = new URL(url)
+  const raw = new pg.Client({ host: server.socketFolder, port: 5432, user: 'pitstop', database: pathname.slice(1) })
+  raw.on('error', () => undefined)
+  await raw.connect()
+  t.teardown(() => raw.end().catch(() => undefined))
+  return raw
+}
+
+/** Resolves when a backend of this database waits for a lock. */
+async function someoneWaits(url: string, on: string): Promise<void> {
+  for (const until = Date.now() + 5000; Date.now() < until;) {
+    const rows = await server.query(url, `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like $1`, [`%${on}%`])
+    if (rows.length > 0) return
+  }
+  throw new Error(`nobody waits in ${on}`)
+}
+
+/** An append that checks the epoch and locks nothing: what ours would be without its lock. */
+async function appendWithoutLock(raw: pg.Client, epoch: number, reason: string): Promise<void> {
+  await raw.query('begin')
+  const { rows: [lease] } = await raw.query<{ epoch: string }>('select epoch from lease')
+  if (Number(lease?.epoch) !== epoch) throw new Error('stale')
+  await raw.query(`insert into journal (stream, at, epoch, version, type, body) values ('s', 1, $1, 1, 'frozen', $2)`, [epoch, JSON.stringify(event(reason))])
+  await raw.query('commit')
+}
+
+void t.test('a take-over between the check and the insert of an append: the lock makes it wait, and it reads everything', async (t) => {
+  for (const locked of [false, true]) {
+    const url = await server.createDatabase()
+    const [first, second, raw, gate] = [await open(url), await open(url), await client(t, url), await client(t, url)]
+    t.teardown(async () => { await first.close(); await second.close() })
+    await first.takeLease('one', 'a:1', 600)
+    // The append has checked its epoch and stands before its insert: the table is locked by the gate.
+    await gate.query('begin; lock table journal in exclusive mode')
+    const appending = locked ? first.append(1, 's', 1, [event('late')]).then(() => undefined) : appendWithoutLock(raw, 1, 'late')
+    await someoneWaits(url, 'insert into %journal')
+    await server.query(url, 'select pg_sleep(0.7)')
+    const taking = second.takeLease('two', 'b:1', 600)
+    if (locked) await someoneWaits(url, 'for update')
+    else t.match(await taking, { epoch: 2 }, 'nothing holds it up')
+    const read = locked ? taking.then(() => reasons(second)) : reasons(second)
+    if (!locked) t.same(await read, [], 'the successor has read the journal')
+    await gate.query('commit')
+    await appending
+    if (locked) {
+      t.match(await taking, { epoch: 2 })
+      t.same(await read, ['late'], 'what was journaled under the old epoch was there when the new one was taken')
+      await t.rejects(first.append(1, 's', 1, [event('later')]), { code: 'STALE_EPOCH' })
+    } else t.same(await reasons(second), ['late'], 'without the lock the journal changed behind the successor\'s back')
+  }
+})
+
+void t.test('a coordinator that is cut off in mid-transaction holds the lease row for half a second, not for ever', async (t) => {
+  const url = await server.createDatabase()
+  await using network = await silentNetwork(join(server.socketFolder, '.s.PGSQL.5432'))
+  const [first, second, gate] = [await open(url.replace(/@.*\//, `@127.0.0.1:${network.port}/`), 'lab', 1500), await open(url), await client(t, url)]
+  t.teardown(() => second.close())
+  await first.takeLease('one', 'a:1', 300)
+  await gate.query('begin; lock table journal in exclusive mode')
+  const appending = faultOf(first.append(1, 's', 1, [event('half')]))
+  await someoneWaits(url, 'insert into %journal')
+  network.silence()
+  await gate.query('commit')
+  const began = performance.now()
+  await server.query(url, 'select pg_sleep(0.3)')
+  t.match(await second.takeLease('two', 'b:1', 30_000), { epoch: 2 })
+  t.ok(performance.now() - began < 1500, `${Math.round(performance.now() - began)} ms`)
+  t.same(await reasons(second), [], 'what was not committed never was')
+  await first.close()
+  t.equal((await appending).code, 'STORE_UNAVAILABLE')
+})
+
+void t.test('a lease that ran out by the database\'s clock renews nothing and journals nothing, though nobody took it', async (t) => {
+  const url = await server.createDatabase()
+  const store = await open(url)
+  t.teardown(() => store.close())
+  await store.takeLease('one', 'a:1', 30_000)
+  await server.query(url, 'update lease set expires_at = 1')
+  await t.rejects(store.append(1, 's', 1, [event('late')]), { code: 'LEASE_LOST' })
+  await t.rejects(store.renewLease('one', 1, 30_000), { code: 'LEASE_LOST' })
+  t.same(await reasons(store), [])
+  t.match(await store.takeLease('one', 'a:1', 30_000), { epoch: 2 })
+})
+
+void t.test('many at once: each epoch is given once', async (t) => {
+  const url = await server.createDatabase()
+  const stores = await Promise.all(Array.from({ length: 4 }, () => open(url)))
+  t.teardown(() => Promise.all(stores.map((store) => store.close())))
+  t.equal((await server.query(url, 'select 1 from meta where key = $1', ['incarnation'])).length, 1, 'opened by four at once, migrated once')
+  const rows = await Promise.all(stores.flatMap((store, index) => [store.takeLease(`holder-${index}`, 'a:1', 30_000), store.takeLease(`holder-${index}`, 'a:1', 30_000)]))
+  const taken = rows.filter((row) => row !== null)
+  t.equal(new Set(taken.map(({ epoch }) => epoch)).size, taken.length)
+  t.equal(new Set(taken.map(({ holder }) => holder)).size, 1, 'and to one holder')
+})
+
+void t.test('a network that goes silent: every call ends at its deadline, and works again when it is back', async (t) => {
+  const url = await server.createDatabase()
+  await using network = await silentNetwork(join(server.socketFolder, '.s.PGSQL.5432'))
+  const store = await open(url.replace(/@.*\//, `@127.0.0.1:${network.port}/`), 'lab', 500)
+  t.teardown(() => store.close())
+  await store.takeLease('one', 'a:1', 60_000)
+  network.silence()
+  const began = performance.now()
+  const faults = await Promise.all([faultOf(store.renewLease('one', 1, 60_000)), faultOf(store.append(1, 's', 1, [event('lost')])), faultOf(store.read('s'))])
+  t.same(faults.map(({ code }) => code), ['STORE_UNAVAILABLE', 'STORE_UNAVAILABLE', 'STORE_UNAVAILABLE'])
+  t.ok(performance.now() - began < 2000, `${Math.round(performance.now() - began)} ms`)
+  network.heal()
+  t.equal(await store.renewLease('one', 1, 60_000), true, 'no dead connection is used again')
+  await store.append(1, 's', 1, [event('back')])
+  t.same(await reasons(store), ['back'])
+  // Silent at every point of a new connection's first words: greeting, settings, where it leads to.
+  for (let bytes = 0; bytes < 1600; bytes += 100) {
+    network.silenceAfter(bytes)
+    const stuck = performance.now()
+    const fresh = openStore(url.replace(/@.*\//, `@127.0.0.1:${network.port}/`), 'lab', Date.now, { deadlineMs: 120 })
+    const answer = await fresh.then(async (each) => { await each.readLease().catch(() => undefined); return each })
+    await answer.close()
+    t.ok(performance.now() - stuck < 1500, `silent after ${bytes} bytes: ${Math.round(performance.now() - stuck)} ms`)
+    network.heal()
+  }
+  network.silence()
+  const closing = performance.now()
+  await store.close()
+  t.ok(performance.now() - closing < 2000, 'a goodbye that nobody hears does not hold us')
+})
+
+void t.test('the server crashes, is away, comes back: faults in between, nothing worse; also when it is away at the start', async (t) => {
+  const url = await server.createDatabase()
+  const store = await open(url)
+  await store.takeLease('one', 'a:1', 60_000)
+  await store.append(1, 's', 1, [event('before')])
+  await server.stop('immediate')
+  const away = await faultOf(store.renewLease('one', 1, 60_000))
+  t.equal(away.code, 'STORE_UNAVAILABLE')
+  const late = await open(url)
+  t.teardown(async () => { await store.close(); await late.close() })
+  t.equal((await faultOf(late.readLease())).code, 'STORE_UNAVAILABLE')
+  await server.start()
+  t.equal(await store.renewLease('one', 1, 60_000), true, 'the lease is ours still')
+  await store.append(1, 's', 1, [event('after')])
+  t.same(await reasons(late), ['before', 'after'])
+})
+
+void t.test('a fail-over: a standby is refused by name, a promoted one is known as another; what was held of the old one is not held of it', async (t) => {
+  const url = await server.createDatabase()
+  const store = await open(url)
+  t.teardown(() => store.close())
+  await store.takeLease('one', 'a:1', 60_000)
+  const { id } = await store.incarnation()
+  await store.reincarnate(1, id)
+  await server.demote()
+  const fault = await faultOf(store.append(1, 's', 1, [event('to a standby')]))
+  t.match(fault, { code: 'STORE_UNAVAILABLE', message: /read-only standby/, hint: /primary/ })
+  await server.promote()
+  t.match(await faultOf(store.append(1, 's', 1, [event('to another history')])), { code: 'LEASE_LOST', message: /failed over or restored/ })
+  t.match(await faultOf(store.renewLease('one', 1, 60_000)), { code: 'LEASE_LOST' })
+  t.match(await store.incarnation(), { id, moved: /cluster\/timeline .*\/00000001 and is on .*\/00000002/ })
+  t.match(await store.takeLease('one', 'a:1', 60_000), { epoch: 2 })
+  await store.reincarnate(2)
+  t.match(await store.incarnation(), { moved: null, placed: true })
+  await store.append(2, 's', 1, [event('on')])
+  t.same(await reasons(store), ['on'])
+})
+
+void t.test('whatever the database\'s defaults are: commits are durable, locks show the present', async (t) => {
+  const url = await server.createDatabase()
+  const name = new URL(url).pathname.slice(1)
+  const address = parsePostgresUrl(url)
+  if ('problem' in address) throw new Error(address.problem)
+  for (const setting of ['synchronous_commit = off', 'default_transaction_isolation = serializable']) await server.query(url, `alter database ${name} set ${setting}`)
+  const [first, second] = [await open(url), await open(url)]
+  t.teardown(async () => { await first.close(); await second.close() })
+  await first.takeLease('one', 'a:1', 60_000)
+  const pool = postgresConnections({ address, deadlineMs: 2000, admit: () => undefined })
+  const session = await pool.connect()
+  t.match((await session.query<{ commit: string }>(`select current_setting('synchronous_commit') as commit`, [])).rows, [{ commit: 'on' }])
+  session.release()
+  await pool.end()
+  // A renewal changes the row that an append waits for.
+  await Promise.all(Array.from({ length: 40 }, (_, index) => index % 2 === 0 ? first.append(1, 's', index, [event(String(index))]) : second.renewLease('one', 1, 60_000)))
+  t.equal((await reasons(first)).length, 20, 'no serialization failure under contention')
+})
+
+void t.test('a connection that dies while it is ours and idle ends nothing but itself', async (t) => {
+  const address = parsePostgresUrl(await server.createDatabase())
+  if ('problem' in address) throw new Error(address.problem)
+  const pool = postgresConnections({ address, deadlineMs: 2000, admit: () => undefined })
+  const held = await pool.connect()
+  const { rows: [row] } = await held.query<{ pid: number, commit: string }>('select pg_backend_pid() as pid, current_setting(\'synchronous_commit\') as commit', [])
+  await server.query('postgres://x@x/postgres', 'select pg_terminate_backend($1)', [row?.pid])
+  await new Promise((resolve) => { setTimeout(resolve, 100) })
+  await t.rejects(held.query('select 1', []))
+  held.release(true)
+  const next = await pool.connect()
+  t.match((await next.query<{ one: number }>('select 1 as one', [])).rows, [{ one: 1 }])
+  next.release()
+  await pool.end()
+})
+
+void t.test('a database that is not ours, of another fleet or of a newer release is refused, and nothing is changed', async (t) => {
+  const foreign = await server.createDatabase()
+  await server.query(foreign, 'create table public.accounts (id integer)')
+  t.match(await faultOf(open(foreign)), { code: 'STORE_CORRUPT', message: /something else \(accounts\)/ })
+  const ours = await server.createDatabase()
+  await (await open(ours)).close()
+  t.match(await faultOf(open(ours, 'other')), { code: 'STORE_CORRUPT', message: /store of fleet lab, not of other/ })
+  await server.query(ours, `update meta set value = '99' where key = 'format'`)
+  t.match(await faultOf(open(ours)), { code: 'STORE_NEWER', message: /format 99/ })
+})
+
+void t.test('a wrong password, user or database is told plainly, with what to do, and never with the password', async (t) => {
+  const url = await server.createDatabase()
+  t.match(await faultOf(open(`${url}_missing`)), { code: 'STORE_UNAVAILABLE', hint: /createdb/ })
+  const nobody = await faultOf(open(url.replace('pitstop@', 'eve@')))
+  t.match(nobody, { code: 'STORE_UNAVAILABLE', message: /role "eve" does not exist/, hint: /pg_hba/ })
+  const passwordFile = join(folder, 'password')
+  writeFileSync(passwordFile, 'correct horse\n')
+  // The tests' server trusts everybody, so that a password that is read is never asked for: what counts is that it may be there.
+  const store = await openStore(url, 'lab', Date.now, { deadlineMs: 2000, passwordFile })
+  await store.close()
+  const missing = await faultOf(openStore(url.replace(/@.*\//, '@127.0.0.1:1/'), 'lab', Date.now, { deadlineMs: 500, passwordFile }).then(async (each) => {
+    try { return await each.readLease() } finally { await each.close() }
+  }))
+  t.match(missing, { code: 'STORE_UNAVAILABLE', message: /ECONNREFUSED 127\.0\.0\.1:1/ })
+  t.notMatch(`${missing.message} ${missing.hint}`, /horse/)
+})
