@@ -154,7 +154,7 @@ void t.test('two coordinators: one acts, the other stands by and takes over with
   // SIGSTOP: its timers and answers come late, its lease runs out meanwhile.
   let awake = false
   world.sleepUntil(() => awake)
-  await world.boot({ keep: true })
+  await world.boot()
   t.notOk(world.coordinator.acting, 'the lease is held')
   await world.until(() => world.coordinator.acting, 5 * minutes)
   awake = true

@@ -1,28 +1,43 @@
 // GitLab in memory, with the traps of its API: whole-hash writes, no fencing, answers that get lost while the write lands.
 import { Fault } from '@pitstop/shared/fault'
 import type { GitLab } from '@pitstop/coordinator/ports'
-import type { History } from './history.ts'
+import type { History, What } from './history.ts'
 import type { VirtualClock } from './virtual-clock.ts'
+
+/** How a write goes. `error`: GitLab says 502, and did what it was asked or did not. */
+export type WriteGoes = 'well' | 'refused' | 'lost-before' | 'lost-after' | 'error-before' | 'error-after' | { readonly landsAfterMs: number }
 
 export interface GitLabFaults {
   /** Called at each weight write: how this one goes. */
-  writeGoes: (count: number) => 'well' | 'refused' | 'lost-before' | 'lost-after' | { readonly landsAfterMs: number }
+  writeGoes: (count: number) => WriteGoes
+  scheduleGoes: (count: number) => WriteGoes
   readGoes: (count: number) => 'well' | 'error'
 }
 
+/** Who asks, and how the world sees its lease and its break-glass file. */
+export interface Asker {
+  readonly name: string
+  readonly leased: () => boolean
+  readonly owed: () => string
+}
+
+const pitstop: Asker = { name: 'pitstop', leased: () => true, owed: () => '' }
+
 export class SimulatedGitLab {
-  weights: Record<string, number>
+  weights: Readonly<Record<string, number>>
   scheduleActive: boolean
   pipelines: { id: number, status: string, source: string, webUrl: string }[] = []
   moves: { source: string, destination: string, state: string }[] = []
   rights: readonly { code: 'GITLAB_FORBIDDEN', text: string, hint: string }[] = []
-  faults: GitLabFaults = { writeGoes: () => 'well', readGoes: () => 'well' }
+  faults: GitLabFaults = { writeGoes: () => 'well', scheduleGoes: () => 'well', readGoes: () => 'well' }
   writesAtOnce = 0
   mostWritesAtOnce = 0
   /** Writes that were sent while a lost one could still land. */
   overtaken = 0
   #mayLand = 0
   #writes = 0
+  #weightWrites = 0
+  #scheduleWrites = 0
   #reads = 0
   readonly #clock: VirtualClock
   readonly #history: History
@@ -41,61 +56,60 @@ export class SimulatedGitLab {
 
   setScheduleAs(by: string, active: boolean): void {
     this.scheduleActive = active
-    this.#history.add({ at: this.#clock.now(), what: 'schedule-set', by, active })
+    this.#tell({ what: 'schedule-set', by, active })
   }
 
   readonly requestTimeoutMs = 10_000
 
-  port(): GitLab {
+  port(asker: Asker = pitstop): GitLab {
+    const by = asker.name
+    const read = async <T>(what: () => T): Promise<T> => {
+      await this.#clock.sleep(8)
+      if (this.faults.readGoes(++this.#reads) === 'error') {
+        this.#tell({ what: 'gitlab-failed', by })
+        throw new Fault('GITLAB_ERROR', 'GitLab answered 502')
+      }
+      return what()
+    }
     return {
       requestTimeoutMs: this.requestTimeoutMs,
       hasAssigner: true,
-      readWeights: async () => {
-        await this.#clock.sleep(8)
-        this.#read()
-        return { ...this.weights }
+      readWeights: () => {
+        const asked = this.#clock.now()
+        return read(() => {
+          this.#tell({ what: 'weights-read', by, asked, weights: this.weights })
+          return this.weights
+        })
       },
       writeWeights: async (weights) => {
-        const goes = this.faults.writeGoes(++this.#writes)
+        const write = ++this.#writes
+        this.#tell({ what: 'weights-sent', by, leased: asker.leased(), write, weights, owed: asker.owed() })
         if (this.#mayLand > 0) this.overtaken++
         this.mostWritesAtOnce = Math.max(this.mostWritesAtOnce, ++this.writesAtOnce)
         try {
-          await this.#clock.sleep(12)
-          if (goes === 'refused') throw new Fault('GITLAB_RATE_LIMITED', 'GitLab limits the request rate')
-          if (goes === 'well') this.#land('pitstop', weights)
-          else {
-            if (goes === 'lost-after') this.#land('pitstop', weights)
-            else if (goes !== 'lost-before') {
-              this.#mayLand++
-              this.#clock.after(goes.landsAfterMs, () => {
-                this.#mayLand--
-                this.#land('pitstop', weights)
-              })
-            }
-            await this.#clock.sleep(this.requestTimeoutMs)
-            throw new Fault('GITLAB_TIMEOUT', 'GitLab did not answer in time')
-          }
+          await this.#clock.sleep(2)
+          await this.#write(write, this.faults.writeGoes(++this.#weightWrites), () => { this.#land('pitstop', weights, write) })
         } finally {
           this.writesAtOnce--
         }
-        return { ...this.weights }
+        return this.weights
       },
-      readSchedule: async () => {
-        await this.#clock.sleep(8)
-        this.#read()
-        return { active: this.scheduleActive, nextRunAt: null, ownerId: 1, description: 'assigner' }
+      readSchedule: () => {
+        const asked = this.#clock.now()
+        return read(() => {
+          this.#tell({ what: 'schedule-read', by, asked, active: this.scheduleActive })
+          return { active: this.scheduleActive, nextRunAt: null, ownerId: 1, description: 'assigner' }
+        })
       },
       setScheduleActive: async (active) => {
-        await this.#clock.sleep(10)
-        this.setScheduleAs('pitstop', active)
+        const write = ++this.#writes
+        this.#tell({ what: 'schedule-sent', by, leased: asker.leased(), write, active, owed: asker.owed() })
+        await this.#write(write, this.faults.scheduleGoes(++this.#scheduleWrites), () => { this.setScheduleAs('pitstop', active) })
         return { active, nextRunAt: null, ownerId: 1, description: 'assigner' }
       },
-      livePipelines: async () => {
-        await this.#clock.sleep(8)
-        this.#read()
-        return [...this.pipelines]
-      },
+      livePipelines: () => read(() => [...this.pipelines]),
       cancelPipeline: async (id) => {
+        this.#tell({ what: 'pipeline-cancelled', by, leased: asker.leased() })
         await this.#clock.sleep(8)
         this.pipelines = this.pipelines.filter((pipeline) => pipeline.id !== id)
       },
@@ -105,14 +119,30 @@ export class SimulatedGitLab {
     }
   }
 
-  #read(): void {
-    if (this.faults.readGoes(++this.#reads) === 'error') throw new Fault('GITLAB_ERROR', 'GitLab answered 502')
+  async #write(write: number, goes: WriteGoes, land: () => void): Promise<void> {
+    await this.#clock.sleep(10)
+    if (goes === 'well' || goes === 'lost-after' || goes === 'error-after') land()
+    if (typeof goes === 'object') {
+      this.#mayLand++
+      this.#clock.after(goes.landsAfterMs, () => {
+        this.#mayLand--
+        land()
+      })
+    }
+    const waits = typeof goes === 'object' || goes === 'lost-before' || goes === 'lost-after'
+    if (waits) await this.#clock.sleep(this.requestTimeoutMs - 10)
+    this.#tell({ what: 'write-answered', write, how: goes === 'well' || goes === 'refused' ? goes : 'unknown' })
+    if (goes === 'refused') throw new Fault('GITLAB_RATE_LIMITED', 'GitLab limits the request rate')
+    if (waits) throw new Fault('GITLAB_TIMEOUT', 'GitLab did not answer in time')
+    if (goes !== 'well') throw new Fault('GITLAB_ERROR', 'GitLab answered 502')
   }
 
-  #land(by: string, weights: Readonly<Record<string, number>>): void {
-    const before = { ...this.weights }
+  #land(by: string, weights: Readonly<Record<string, number>>, write?: number): void {
+    const before = this.weights
     // The whole hash is replaced: what is left out reads back as 0.
-    this.weights = Object.fromEntries(Object.keys(this.weights).map((storage) => [storage, weights[storage] ?? 0]))
-    this.#history.add({ at: this.#clock.now(), what: 'weights-written', by, before, after: { ...this.weights } })
+    this.weights = Object.fromEntries(Object.keys(before).map((storage) => [storage, weights[storage] ?? 0]))
+    this.#tell({ what: 'weights-written', by, before, after: this.weights, ...(write === undefined ? {} : { write }) })
   }
+
+  #tell(what: What): void { this.#history.add({ at: this.#clock.now(), ...what }) }
 }

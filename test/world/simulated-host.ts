@@ -1,9 +1,9 @@
-// One Gitaly host with its agent, in memory: a disk that survives, a process that does not, and the agent's protocol rules
-// (epochs, order ids, one order at a time, cancel against fire). Deliberately written apart from the agent's own code.
-import { Fault, reason, type Reason } from '@pitstop/shared/fault'
-import type { HostPromise, HostView, OrderView, Verdict } from '@pitstop/coordinator/domain/observed'
-import type { OrderPayload } from '@pitstop/coordinator/ports'
-import type { History } from './history.ts'
+// One Gitaly host in memory: boots, Gitaly, apt. A disk that survives and processes that do not. Its agent is in
+// simulated-agent.ts; both are deliberately written apart from the agent's own code.
+import { reason, type Reason } from '@pitstop/shared/fault'
+import type { HostPromise, HostView, Verdict } from '@pitstop/coordinator/domain/observed'
+import type { History, What } from './history.ts'
+import { SimulatedAgent } from './simulated-agent.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 export interface HostFaults {
@@ -11,14 +11,14 @@ export interface HostFaults {
   /** What it says it has not put back yet. */
   promises?: readonly HostPromise[]
   /** The next upgrade ends so. */
-  upgrade?: 'fails' | 'restarts-gitaly'
-  /** The boot after the next ordered reboot. */
-  boot?: 'never' | 'startup-error' | 'no-gitaly' | { readonly slowMs: number } | 'again'
-  /** Gitaly dies this long after it served again. */
+  upgrade?: 'fails' | 'restarts-gitaly' | 'stops-gitaly' | undefined
+  /** The next boot (never: after an ordered reboot only). unwell: this check is not as it should be. */
+  boot?: 'never' | 'startup-error' | 'no-gitaly' | { readonly slowMs: number } | 'again' | { readonly unwell: 'kernel' | 'storage' } | undefined
+  /** Gitaly is not well any more this long after it served again. */
   relapseAfterMs?: number
   /** The agent cannot be reached though the host is up. */
   unreachable?: boolean
-  /** The next order (or its answer) is lost on the way. */
+  /** The next reboot order (or its answer) is lost on the way. */
   loseOrder?: 'request' | 'answer'
   /** The scheduled reboot is refused when it fires; the host is untouched. */
   firingVeto?: Reason
@@ -26,231 +26,150 @@ export interface HostFaults {
   lose?: 'request' | 'answer'
 }
 
-interface StoredOrder { readonly digest: string, view: OrderView, readonly step: string, readonly bootId: string }
+/** What a run of the simulator draws afresh for each host. */
+export interface HostTimes { readonly rebootMs: number, readonly gitalyStartMs: number, readonly aptMs: number, readonly stageMs: number }
 
-const rebootMs = 30_000
-const gitalyStartMs = 1500
-const aptMs = 20_000
-const stageMs = 5000
+const usualTimes: HostTimes = { rebootMs: 30_000, gitalyStartMs: 1500, aptMs: 20_000, stageMs: 5000 }
 
 export class SimulatedHost {
   readonly node: string
+  readonly platform: string
+  readonly agent: SimulatedAgent
   faults: HostFaults = {}
+  times: HostTimes = usualTimes
   bootId: string
   up = true
   gitalyPid = 100
+  /** True time; 0 = does not serve. */
   servingSince: number
   startupError = false
+  unwell: 'kernel' | 'storage' | null = null
   installed = false
-  highestEpoch = 0
-  readonly orders = new Map<string, StoredOrder>()
-  readonly cancelled = new Set<string>()
+  /** Its clock minus true time. */
+  clockOffMs = 0
+  rebootOrder: string | null = null
+  bootsSinceOrder = 0
+  stoppedAt = 0
+  onReady: ((orderId: string, bootId: string) => void) | null = null
   #boots = 1
-  #bootsSinceOrder = 0
-  #rebootOrder: string | null = null
-  #stoppedAt = 0
-  #current: string | null = null
   readonly #clock: VirtualClock
   readonly #history: History
-  onReady: ((orderId: string, bootId: string) => void) | null = null
 
-  constructor(node: string, clock: VirtualClock, history: History) {
+  constructor(node: string, clock: VirtualClock, history: History, platform = 'debian-12-amd64') {
     this.node = node
+    this.platform = platform
     this.#clock = clock
     this.#history = history
     this.bootId = `${node}-boot-1`
     this.servingSince = clock.now() - 3_600_000
+    this.agent = new SimulatedAgent(this, clock)
   }
 
-  async describe(epoch: number, orderIds: readonly string[]): Promise<HostView> {
-    await this.#receive(epoch)
-    const answer: HostView = {
-      bootId: this.bootId, platform: 'debian-12-amd64', gitalyPid: this.gitalyPid, gitalyRuns: this.servingSince > 0, rebootRequired: this.installed,
-      vetoes: this.faults.vetoes ?? [], promises: this.faults.promises ?? [], orders: orderIds.flatMap((id) => this.orders.get(id)?.view ?? []), currentOrder: this.#current,
-      highestEpoch: this.highestEpoch, clockOffsetMs: 0, requestsInFlight: 0, pendingUpdates: [], certificateExpiresAt: 0, protocol: { min: 1, max: 1 }
+  get orders(): SimulatedAgent['orders'] { return this.agent.orders }
+  set highestEpoch(epoch: number) { this.agent.highestEpoch = epoch }
+
+  now(): number { return this.#clock.now() + this.clockOffMs }
+
+  facts(): Omit<HostView, 'orders' | 'currentOrder' | 'highestEpoch'> {
+    return {
+      bootId: this.bootId, platform: this.platform, gitalyPid: this.gitalyPid, gitalyRuns: this.servingSince > 0, rebootRequired: this.installed,
+      vetoes: this.faults.vetoes ?? [], promises: this.faults.promises ?? [], clockOffsetMs: this.clockOffMs, requestsInFlight: 0, pendingUpdates: [], certificateExpiresAt: 0, protocol: { min: 1, max: 1 }
     }
-    return this.#answer(answer)
   }
 
-  async order(payload: OrderPayload): Promise<OrderView> {
-    const { loseOrder } = this.faults
-    if (loseOrder !== undefined && payload.order.step === 'reboot') {
-      this.faults = { ...this.faults }
-      delete this.faults.loseOrder
-      if (loseOrder === 'answer') await this.#order(payload)
-      await this.#clock.sleep(5000)
-      throw new Fault('AGENT_UNREACHABLE', `the ${loseOrder} was lost`)
-    }
-    return this.#order(payload)
-  }
-
-  async #order(payload: OrderPayload): Promise<OrderView> {
-    await this.#receive(payload.epoch)
-    const { order } = payload
-    const digest = JSON.stringify([order.id, order.step, payload.planHash, order.manifestHash, order.bootId, payload.manifest])
-    const known = this.orders.get(order.id)
-    if (known !== undefined) {
-      if (known.digest !== digest) throw new Fault('ORDER_REUSED', `${order.id} was seen with other content`)
-      if (known.view.status === 'running' && order.step !== 'reboot') await this.#finished(order.id)
-      return this.#answer(this.orders.get(order.id)?.view ?? known.view)
-    }
-    const refusals = [...this.faults.vetoes ?? []]
-    if (this.cancelled.has(order.id)) refusals.push(reason('ORDER_CANCELLED', 'taken back before it came'))
-    if (this.#clock.now() >= order.notAfter) refusals.push(reason('EXPIRED', 'too late'))
-    if (order.step === 'reboot' && order.bootId !== this.bootId) refusals.push(reason('OTHER_BOOT', 'another boot'))
-    if (this.#current !== null) throw new Fault('ORDER_RUNNING', `${this.#current} is running`)
-    const base: OrderView = { id: order.id, status: 'running', reasons: [], changes: [], notes: [], rebootRequired: this.installed, gitalyStoppedAt: 0 }
-    const record: StoredOrder = { digest, step: order.step, bootId: this.bootId, view: refusals.length > 0 ? { ...base, status: 'vetoed', reasons: refusals } : base }
-    this.orders.set(order.id, record)
-    if (refusals.length > 0) {
-      this.#history.add({ at: this.#clock.now(), what: 'order-refused', node: this.node, id: order.id, code: refusals[0]?.code ?? '' })
-      return this.#answer(record.view)
-    }
-    this.#history.add({ at: this.#clock.now(), what: 'order-accepted', node: this.node, step: order.step, id: order.id, epoch: payload.epoch })
-    if (order.step === 'reboot') {
-      this.#clock.after(payload.delayMs + 40, () => { this.#fire(order.id, order.notAfter + payload.delayMs) })
-      return this.#answer(record.view)
-    }
-    this.#current = order.id
-    this.#clock.after(order.step === 'stage' ? stageMs : aptMs, () => { this.#endApt(order.id, order.step) })
-    await this.#finished(order.id)
-    return this.#answer(record.view)
-  }
-
-  async cancel(epoch: number, id: string): Promise<{ result: 'cancelled' | 'too-late' | 'not-found', order: OrderView | null }> {
-    await this.#receive(epoch)
-    const known = this.orders.get(id)
-    if (known === undefined) {
-      this.cancelled.add(id)
-      return this.#answer({ result: 'not-found', order: null })
-    }
-    if (known.view.status !== 'running' || known.view.gitalyStoppedAt > 0) return this.#answer({ result: 'too-late', order: known.view })
-    known.view = { ...known.view, status: 'cancelled' }
-    return this.#answer({ result: 'cancelled', order: known.view })
-  }
-
-  async health(epoch: number, rebootOrderId: string, sinceLastStart: boolean): Promise<Verdict> {
-    await this.#receive(epoch)
-    const now = this.#clock.now()
+  judge(rebootOrderId: string, sinceLastStart: boolean): Verdict {
     const serving = this.servingSince > 0
-    const ours = rebootOrderId !== '' && rebootOrderId === this.#rebootOrder
+    const ours = rebootOrderId !== '' && rebootOrderId === this.rebootOrder
     const dirty = this.startupError && !sinceLastStart
-    const again = ours && this.#bootsSinceOrder > 1
+    const again = ours && this.bootsSinceOrder > 1
     const item = (check: string, good: boolean, bad: 'unhealthy' | 'unknown', text: string) => ({ check, status: good ? 'healthy' as const : bad, text })
-    const evidence = [item('boot', !again, 'unhealthy', this.bootId), item('kernel', true, 'unknown', '6.1'), item('service', serving, 'unknown', 'run'),
-      item('grpc', serving, 'unknown', 'SERVING'), item('storage', serving, 'unknown', 'ok'), item('log', !dirty, 'unhealthy', dirty ? 'Unable to write gitaly metadata file' : 'clean')]
-    const reasons: Reason[] = again ? [reason('REBOOTED_AGAIN', 'booted again')] : dirty ? [reason('STARTUP_ERROR', 'Unable to write gitaly metadata file')] : []
+    const evidence = [item('boot', !again, 'unhealthy', this.bootId), item('kernel', this.unwell !== 'kernel', 'unhealthy', '6.1'), item('service', serving, 'unknown', 'run'),
+      item('grpc', serving, 'unknown', 'SERVING'), item('storage', serving && this.unwell !== 'storage', this.unwell === 'storage' ? 'unhealthy' : 'unknown', 'ok'),
+      item('log', !dirty, 'unhealthy', dirty ? 'Unable to write gitaly metadata file' : 'clean')]
+    const reasons: Reason[] = again ? [reason('REBOOTED_AGAIN', 'booted again')] : dirty ? [reason('STARTUP_ERROR', 'Unable to write gitaly metadata file')]
+      : this.unwell === null ? [] : [reason(this.unwell === 'kernel' ? 'WRONG_KERNEL' : 'STORAGE_CHANGED', `${this.unwell} is not as it was`)]
     const status = reasons.length > 0 ? 'unhealthy' : serving ? 'healthy' : 'unknown'
-    return this.#answer({
-      status, bootId: this.bootId, evidence, reasons, healthyForMs: status === 'healthy' ? now - this.servingSince : 0, gitalyPid: this.gitalyPid,
-      servingSince: this.servingSince, bootsSinceOrder: ours ? this.#bootsSinceOrder : 0, stoppedAt: ours ? this.#stoppedAt : 0
-    })
+    return {
+      status, bootId: this.bootId, evidence, reasons, healthyForMs: status === 'healthy' ? this.#clock.now() - this.servingSince : 0, gitalyPid: this.gitalyPid,
+      servingSince: serving ? this.servingSince + this.clockOffMs : 0, bootsSinceOrder: ours ? this.bootsSinceOrder : 0, stoppedAt: ours ? this.stoppedAt : 0
+    }
   }
 
   /** A boot that nobody ordered. */
-  rebootBySelf(): void { this.#goDown(null) }
+  rebootBySelf(): void { if (this.up) this.#goDown(null) }
 
-  async #receive(epoch: number): Promise<void> {
-    await this.#clock.sleep(5)
-    if (!this.up || this.faults.unreachable === true || this.#loses('request')) {
-      await this.#clock.sleep(this.up ? 5000 : 1)
-      throw new Fault('AGENT_UNREACHABLE', `the agent of ${this.node} cannot be reached`)
-    }
-    if (epoch > 0 && epoch < this.highestEpoch) throw new Fault('STALE_EPOCH', `epoch ${epoch} is older than ${this.highestEpoch}`)
-    this.highestEpoch = Math.max(this.highestEpoch, epoch)
-  }
-
-  async #answer<T>(answer: T): Promise<T> {
-    await this.#clock.sleep(5)
-    if (!this.up || this.#loses('answer')) throw new Fault('AGENT_UNREACHABLE', `the answer of ${this.node} was lost`)
-    return answer
-  }
-
-  #loses(what: 'request' | 'answer'): boolean {
-    if (this.faults.lose !== what) return false
-    this.faults = { ...this.faults }
-    delete this.faults.lose
-    return true
-  }
-
-  /** The stream of a running order: ends with the order, or breaks with the host. */
-  async #finished(id: string): Promise<void> {
-    while (this.orders.get(id)?.view.status === 'running') {
-      await this.#clock.sleep(500)
-      if (!this.up) throw new Fault('AGENT_UNREACHABLE', 'the stream broke')
-    }
-  }
-
-  #endApt(id: string, step: string): void {
-    const order = this.orders.get(id)
-    this.#current = null
-    if (order === undefined || order.view.status !== 'running') return
-    const changes = this.installed ? [] : [{ name: 'openssl', from: '1', to: '2', security: true }]
-    if (step === 'stage') order.view = { ...order.view, status: 'succeeded', changes }
-    else if (this.faults.upgrade === 'fails') {
-      this.faults = { ...this.faults }
-      delete this.faults.upgrade
-      order.view = { ...order.view, status: 'failed', reasons: [reason('APT_FAILED', 'post-install of openssl failed')] }
-    } else {
-      if (this.faults.upgrade === 'restarts-gitaly') this.gitalyPid++
-      this.installed = true
-      this.#history.add({ at: this.#clock.now(), what: 'apt-ran', node: this.node, id })
-      order.view = { ...order.view, status: 'succeeded', changes, rebootRequired: true }
-    }
-  }
-
-  #fire(id: string, notAfter: number): void {
-    const order = this.orders.get(id)
-    if (order === undefined || order.view.status !== 'running' || order.bootId !== this.bootId || !this.up) return
-    if (this.#clock.now() >= notAfter) {
-      order.view = { ...order.view, status: 'vetoed', reasons: [reason('EXPIRED', 'fired too late')] }
-      return
-    }
-    if (this.faults.firingVeto !== undefined) {
-      order.view = { ...order.view, status: 'vetoed', reasons: [this.faults.firingVeto] }
-      return
-    }
-    order.view = { ...order.view, gitalyStoppedAt: this.#clock.now() }
-    this.#rebootOrder = id
-    this.#bootsSinceOrder = 0
-    this.#stoppedAt = this.#clock.now()
+  /** What an order's unit does, once it has begun. */
+  rebootFor(id: string): void {
+    this.rebootOrder = id
+    this.bootsSinceOrder = 0
+    this.stoppedAt = this.now()
     this.#goDown(id)
   }
 
-  #goDown(id: string | null): void {
-    this.#history.add({ at: this.#clock.now(), what: 'gitaly-stopped', node: this.node, id })
+  /** Gitaly ends for a while, or for good, and the host stays up. */
+  restartGitaly(downMs: number): void {
+    this.tell({ what: 'gitaly-stopped', node: this.node, id: null })
     this.servingSince = 0
-    this.up = false
-    const { boot } = this.faults
-    if (boot === 'never' && id !== null) return
-    const slow = typeof boot === 'object' ? boot.slowMs : 0
-    this.#clock.after(rebootMs + slow, () => { this.powerOn(id) })
+    if (downMs < Infinity) this.#serveAfter(downMs)
+  }
+
+  /** Somebody sees to the host: whatever was wrong is mended, and Gitaly started afresh. */
+  mend(): void {
+    const sick = this.startupError || this.unwell !== null || this.servingSince === 0
+    this.faults = {}
+    this.startupError = false
+    this.unwell = null
+    this.tell({ what: 'gitaly-mended', node: this.node })
+    if (!this.up) this.powerOn(this.rebootOrder)
+    else if (sick) this.restartGitaly(this.times.gitalyStartMs)
+  }
+
+  breakGitaly(why: 'startup-error' | 'kernel' | 'storage'): void {
+    if (why === 'startup-error') this.startupError = true
+    else this.unwell = why
+    this.tell({ what: 'gitaly-broken', node: this.node, why })
   }
 
   powerOn(id: string | null): void {
     const { boot } = this.faults
     this.up = true
     this.bootId = `${this.node}-boot-${++this.#boots}`
-    this.#bootsSinceOrder++
-    if (id !== null) {
-      const order = this.orders.get(id)
-      if (order !== undefined) order.view = { ...order.view, status: 'succeeded' }
-    }
-    this.#history.add({ at: this.#clock.now(), what: 'booted', node: this.node, bootId: this.bootId, id })
+    this.bootsSinceOrder++
+    this.startupError = false
+    this.unwell = null
+    this.tell({ what: 'booted', node: this.node, bootId: this.bootId, id })
+    this.agent.booted(id)
     this.faults = { ...this.faults }
     delete this.faults.boot
-    this.startupError = boot === 'startup-error'
+    if (boot === 'startup-error') this.breakGitaly('startup-error')
+    if (typeof boot === 'object' && 'unwell' in boot) this.breakGitaly(boot.unwell)
     if (boot === 'again') this.#clock.after(3000, () => { this.rebootBySelf() })
-    if (boot === 'no-gitaly') return
+    if (boot !== 'no-gitaly') this.#serveAfter(this.times.gitalyStartMs)
+  }
+
+  tell(what: What): void { this.#history.add({ at: this.#clock.now(), ...what }) }
+
+  #goDown(id: string | null): void {
+    this.tell({ what: 'gitaly-stopped', node: this.node, id, clockOffMs: this.clockOffMs })
+    this.servingSince = 0
+    this.up = false
+    this.agent.died()
+    const { boot } = this.faults
+    if (boot === 'never' && id !== null) return
+    const slow = typeof boot === 'object' && 'slowMs' in boot ? boot.slowMs : 0
+    this.#clock.after(this.times.rebootMs + slow, () => { if (!this.up) this.powerOn(id) })
+  }
+
+  #serveAfter(ms: number): void {
     const booted = this.bootId
-    this.#clock.after(gitalyStartMs, () => {
-      if (this.bootId !== booted || !this.up) return
+    this.#clock.after(ms, () => {
+      if (this.bootId !== booted || !this.up || this.servingSince > 0) return
       this.servingSince = this.#clock.now()
       this.gitalyPid += 7
-      this.#history.add({ at: this.#clock.now(), what: 'gitaly-serving', node: this.node })
-      this.onReady?.(this.#rebootOrder ?? '', this.bootId)
+      this.tell({ what: 'gitaly-serving', node: this.node })
+      this.onReady?.(this.rebootOrder ?? '', this.bootId)
       const { relapseAfterMs } = this.faults
-      if (relapseAfterMs !== undefined) this.#clock.after(relapseAfterMs, () => { this.startupError = true })
+      if (relapseAfterMs !== undefined) this.#clock.after(relapseAfterMs, () => { if (this.bootId === booted && this.up) this.breakGitaly('startup-error') })
     })
   }
 }

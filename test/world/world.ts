@@ -1,19 +1,22 @@
 // The whole of pitstop's coordinator, real engine and all, in a simulated world: hosts, GitLab, virtual time, and a kill
 // that leaves nothing of the process but what it had journaled.
-import { Coordinator } from '@pitstop/coordinator/engine/coordinator'
+import type { Coordinator } from '@pitstop/coordinator/engine/coordinator'
 import type { Command } from '@pitstop/coordinator/domain/command'
 import { apply, emptyState } from '@pitstop/coordinator/domain/fold'
 import { type NodePhase, type NodeState, type State, nodeOf } from '@pitstop/coordinator/domain/state'
-import type { Event, Recorded } from '@pitstop/coordinator/domain/event'
+import type { Event, FleetEvent, Recorded } from '@pitstop/coordinator/domain/event'
 import type { Policy, StoredPlan } from '@pitstop/coordinator/domain/plan'
 import type { WindowView } from '@pitstop/coordinator/domain/view'
-import type { Agents, Clock, Store } from '@pitstop/coordinator/ports'
-import { Fault } from '@pitstop/shared/fault'
+import { fleetStream } from '@pitstop/coordinator/ports'
 import type { Evidence } from './check-history.ts'
+import { coordinatorIn } from './coordinator-in-world.ts'
 import { History } from './history.ts'
 import { MemoryStore } from './memory-store.ts'
+import { type Transit, SteadyTransit } from './network.ts'
+import { Process } from './process.ts'
 import { SimulatedGitLab } from './simulated-gitlab.ts'
 import { SimulatedHost } from './simulated-host.ts'
+import type { Killer, StoreGoes } from './store-port.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 export const minutes = 60_000
@@ -29,44 +32,66 @@ export interface WorldOptions {
   readonly policy?: Partial<Policy>
   readonly closesInMs?: number
   readonly reports?: boolean
+  readonly storagesPerNode?: number
+  readonly platforms?: number
+  readonly leaseMs?: number
+  readonly start?: number
 }
-
-/** Says whether the coordinator dies at this append, before or after it is stored. */
-export type Killer = (append: number) => 'before' | 'after' | null
 
 type DistributedOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
 
 export class Killed extends Error {}
 
 export class World {
-  readonly start = Date.UTC(2026, 10, 22, 2)
-  readonly clock = new VirtualClock(this.start)
+  readonly start: number
+  readonly clock: VirtualClock
   readonly history = new History()
-  readonly store = new MemoryStore('lab', () => this.clock.now())
+  readonly store: MemoryStore
   readonly gitlab: SimulatedGitLab
   readonly hosts = new Map<string, SimulatedHost>()
+  readonly storages = new Map<string, readonly string[]>()
   readonly policy: Policy
   readonly troubles: string[] = []
+  /** Troubles that only a developer can explain. */
+  readonly defects: string[] = []
   readonly initialWeights: Readonly<Record<string, number>>
-  breakGlass = ''
+  /** The break-glass file of each machine. */
+  readonly glass = new Map<string, string>()
   glassFails = false
   appends = 0
   killAt: Killer = () => null
+  embeddedStore = true
+  storeGoes: () => StoreGoes = () => 'well'
+  transit: Transit
+  /** Told of each process that is killed. */
+  onKilled: (process: Process) => void = () => undefined
   coordinator!: Coordinator
   plan!: StoredPlan
-  #generation = 0
-  /** Generation of the process that was started last; another one means that it was killed. */
-  #booted = 0
-  readonly #closesInMs: number
+  /** True time of each row. */
+  readonly #journaledAt: number[] = []
+  #started = 0
+  #process: Process | null = null
+  readonly closesAt: number
+  readonly leaseMs: number
 
-  constructor({ nodes = 4, policy = {}, closesInMs = 300 * minutes, reports = true }: WorldOptions = {}) {
+  constructor({ nodes = 4, policy = {}, closesInMs = 300 * minutes, reports = true, storagesPerNode = 1, platforms = 1, leaseMs = 30_000, start = Date.UTC(2026, 10, 22, 2) }: WorldOptions = {}) {
+    this.start = start
+    this.clock = new VirtualClock(start)
+    this.transit = new SteadyTransit(this.clock)
+    this.store = new MemoryStore('lab', () => this.clock.now())
     this.policy = { ...standardPolicy, ...policy }
-    this.#closesInMs = closesInMs
+    this.closesAt = start + closesInMs
+    this.leaseMs = leaseMs
     const names = Array.from({ length: nodes }, (_, index) => `gitaly-${String(index + 1).padStart(2, '0')}.test`)
-    this.initialWeights = Object.fromEntries([...names.map((name, index) => [name, index === 2 ? 0 : 100 - index]), ['spare-1', 50], ['spare-2', 50]])
+    const storages = names.map((name) => Array.from({ length: storagesPerNode }, (_, index) => index === 0 ? name : `${name}-${index + 1}`))
+    this.initialWeights = Object.fromEntries([...storages.flatMap((own, index) => own.map((storage) => [storage, index === 2 ? 0 : 100 - index])), ['spare-1', 50], ['spare-2', 50]])
     this.gitlab = new SimulatedGitLab(this.clock, this.history, this.initialWeights)
-    for (const name of names) {
-      const host = new SimulatedHost(name, this.clock, this.history)
+    this.history.journaled = () => this.store.rows.length
+    this.store.onAppended = (_stream, recorded) => { for (const _ of recorded) this.#journaledAt.push(this.clock.now()) }
+    this.store.onTaken = ({ holder, epoch }) => { this.history.add({ at: this.clock.now(), what: 'lease-taken', by: holder, epoch }) }
+    for (const [index, name] of names.entries()) {
+      this.storages.set(name, storages[index] ?? [])
+      const host = new SimulatedHost(name, this.clock, this.history, `debian-${12 + index % platforms}-amd64`)
       if (reports) host.onReady = (orderId, bootId) => { void this.#report(name, orderId, bootId) }
       this.hosts.set(name, host)
     }
@@ -78,23 +103,24 @@ export class World {
     return host
   }
 
-  /** Start a coordinator process (again). */
-  async boot({ keep = false } = {}): Promise<void> {
-    if (keep) {
-      const asleep = this.#asleep
-      this.coordinator = this.newCoordinator(`process-${this.#generation}-beside`, () => true)
-      this.#asleep = asleep
-    } else {
-      const generation = ++this.#generation
-      this.#booted = generation
-      this.coordinator = this.newCoordinator(`process-${generation}`, () => generation === this.#generation, () => this.#asleep())
-    }
+  /** Start a coordinator process: again, or beside the one that runs. */
+  async boot(): Promise<void> {
+    const process = new Process(`process-${++this.#started}`, this.clock)
+    this.#process = process
+    this.coordinator = coordinatorIn(this, process)
     await this.settle(this.coordinator.start())
   }
 
   /** SIGSTOP for the process booted first: whatever would reach it reaches it when it is awake again. */
-  sleepUntil(awake: () => boolean): void { this.#asleep = () => !awake() }
-  #asleep: () => boolean = () => false
+  sleepUntil(awake: () => boolean): void {
+    const process = this.#process
+    process?.sleep()
+    const look = (): void => { if (awake()) process?.wake(); else this.clock.after(1000, look) }
+    look()
+  }
+
+  /** The break-glass file where there is one machine. */
+  get breakGlass(): string { return [...this.glass.values()].at(-1) ?? '' }
 
   /** A person repeats a command until it is journaled, over kills of the coordinator. */
   async insist(command: () => Promise<void>, seen: () => boolean): Promise<void> {
@@ -104,7 +130,7 @@ export class World {
       } catch (error) {
         if (!(error instanceof Killed)) throw error
       }
-      if (this.#generation !== this.#booted) await this.boot()
+      if (this.killed) await this.boot()
     }
   }
 
@@ -123,39 +149,28 @@ export class World {
     throw new Error('could not open the window')
   }
 
-  newCoordinator(holder: string, alive: () => boolean, asleep: () => boolean = () => false, store: Store = this.store, clock: Clock = this.clock): Coordinator {
-    const guardedStore = this.#mortal(this.#killing(store, alive), alive, asleep)
-    return new Coordinator({
-      fleet: 'lab', store: guardedStore, gitlab: this.#mortal(this.gitlab.port(), alive, asleep), agents: this.#mortal(this.agents(), alive, asleep),
-      inventory: { read: async () => ({ nodes: [...this.hosts.keys()].map((node) => ({ node, address: `${node}:7443`, storages: [node], zone: 'a' })), excluded: [] }) },
-      clock: { now: () => clock.now(), monotonic: () => clock.monotonic(), after: (ms, call) => {
-        let cancel = (): void => undefined
-        const fire = (): void => { if (asleep()) cancel = clock.after(1000, fire); else if (alive()) call() }
-        cancel = clock.after(ms, fire)
-        return () => { cancel() }
-      } },
-      lease: { holder, address: `${holder}:1`, ttlMs: 30_000 }, byHand: { gitlab: 'https://gitlab.test', assigner: { url: 'https://ops.test', project: 'a/b', schedule: 7 } },
-      writeBreakGlass: async (text) => {
-        if (this.glassFails) throw new Fault('STORE_UNAVAILABLE', 'cannot write the break-glass file: ENOSPC')
-        this.breakGlass = text
-      }, checkOwnCertificate: async () => [], dependsOn: [], landsWithinMs: 20_000,
-      log: (level, text) => { if (level === 'error') this.troubles.push(text) }
-    })
-  }
-
   /** kill -9: whatever it was doing is never finished by it; what it had sent is on its way. */
-  kill(): void {
-    this.#generation++
-    this.history.add({ at: this.clock.now(), what: 'coordinator-killed' })
+  kill(process: Process | null = this.#process): void {
+    process?.kill()
+    if (process !== null) this.onKilled(process)
+    this.history.add({ at: this.clock.now(), what: 'coordinator-killed', by: process?.name ?? '' })
     // The kernel drops the process's lock on an embedded store; its successor need not wait for the lease.
-    if (this.store.lease !== null) this.store.lease = { ...this.store.lease, expiresAt: 0 }
+    if (this.embeddedStore && this.store.lease !== null) this.store.lease = { ...this.store.lease, expiresAt: 0 }
   }
 
-  get alive(): boolean { return this.coordinator.acting }
+  /** The wall clock of the coordinator's machine is set. */
+  setClock(offMs: number): void {
+    if (this.#process === null) return
+    this.#process.wallOffMs = offMs
+    this.history.add({ at: this.clock.now(), what: 'coordinator-clock', by: this.#process.name, offMs })
+  }
+
+  /** The coordinator that was started last is not there any more. */
+  get killed(): boolean { return this.#process?.alive === false }
 
   async makePlan(): Promise<StoredPlan> {
     const now = this.clock.now()
-    this.plan = await this.settle(this.coordinator.makePlan({ by: 'ada', reason: 'monthly', opensAt: now, closesAt: now + this.#closesInMs, policy: this.policy }))
+    this.plan = await this.settle(this.coordinator.makePlan({ by: 'ada', reason: 'monthly', opensAt: now, closesAt: this.closesAt, policy: this.policy }))
     return this.plan
   }
 
@@ -173,13 +188,17 @@ export class World {
   }
 
   events(): Recorded<Event>[] {
-    return this.store.rows.filter(({ stream }) => stream === this.plan.hash).map(({ recorded }) => recorded as Recorded<Event>)
+    return this.#rowsOf<Event>(this.plan.hash)
+  }
+
+  #rowsOf<E>(of: string): Recorded<E>[] {
+    return this.store.rows.flatMap(({ stream, recorded }) => stream === of ? [recorded as Recorded<E>] : [])
   }
 
   /** For the history checker. */
   evidence(): Evidence {
     return {
-      happenings: this.history.happenings, journal: this.events(), plan: this.plan.plan, initialWeights: this.initialWeights,
+      happenings: this.history.happenings, journal: this.events(), fleet: this.#rowsOf<FleetEvent>(fleetStream), journaledAt: (seq) => this.#journaledAt[seq - 1] ?? 0, plan: this.plan.plan, initialWeights: this.initialWeights,
       finalWeights: this.gitlab.weights, assignerActive: this.gitlab.scheduleActive, mostWritesAtOnce: this.gitlab.mostWritesAtOnce, overtakenWrites: this.gitlab.overtaken
     }
   }
@@ -223,8 +242,7 @@ export class World {
     let settled = false
     const mark = (): void => { settled = true }
     promise.then(mark, mark)
-    const generation = this.#generation
-    if (!await this.clock.runUntil(() => settled || this.#generation !== generation, 10 * minutes)) throw new Error('the promise did not settle in virtual time')
+    if (!await this.clock.runUntil(() => settled || this.killed, 10 * minutes)) throw new Error('the promise did not settle in virtual time')
     if (!settled) throw new Killed('the coordinator was killed')
     return promise
   }
@@ -233,8 +251,8 @@ export class World {
   async until(condition: () => boolean, limitMs = 600 * minutes): Promise<void> {
     const deadline = this.clock.now() + limitMs
     while (this.clock.now() < deadline) {
-      const reached = await this.clock.runUntil(() => condition() || this.#generation !== this.#booted, deadline - this.clock.now())
-      if (this.#generation !== this.#booted) await this.boot().catch((error: unknown) => { if (!(error instanceof Killed)) throw error })
+      const reached = await this.clock.runUntil(() => condition() || this.killed, deadline - this.clock.now())
+      if (this.killed) await this.boot().catch((error: unknown) => { if (!(error instanceof Killed)) throw error })
       else if (reached) return
       else break
     }
@@ -243,59 +261,8 @@ export class World {
 
   untilClosed(limitMs?: number): Promise<void> { return this.until(() => this.has('window-closed'), limitMs) }
 
-  agents(): Agents {
-    const hostOf = (node: string): SimulatedHost => {
-      const host = this.hosts.get(node)
-      if (host === undefined) throw new Fault('AGENT_UNREACHABLE', node)
-      return host
-    }
-    return {
-      describe: (node, epoch, ids) => hostOf(node.node).describe(epoch, ids),
-      order: (node, payload) => hostOf(node.node).order(payload),
-      cancelReboot: (node, payload, id) => hostOf(node.node).cancel(payload.epoch, id),
-      health: (node, epoch, id, since) => hostOf(node.node).health(epoch, id, since),
-      probeGitaly: async () => null,
-      close: () => undefined
-    }
-  }
-
   async #report(node: string, orderId: string, bootId: string): Promise<void> {
     await this.clock.sleep(20)
     await this.coordinator.ready({ node, orderId, bootId, status: 'healthy' }).catch(() => undefined)
-  }
-
-  /** Calls of a dead process never return; answers reach a sleeping one when it wakes. */
-  #mortal<T extends object>(port: T, alive: () => boolean, asleep: () => boolean): T {
-    const reaches = async (): Promise<void> => {
-      while (asleep()) await this.clock.sleep(1000)
-      if (!alive()) await new Promise(() => undefined)
-    }
-    return new Proxy(port, {
-      get: (target, key) => {
-        const value: unknown = Reflect.get(target, key)
-        if (typeof value !== 'function') return value
-        return (...args: unknown[]): unknown => {
-          if (!alive()) return new Promise(() => undefined)
-          const result: unknown = Reflect.apply(value, target, args)
-          return result instanceof Promise
-            ? result.then(async (answer: unknown) => { await reaches(); return answer }, async (error: unknown) => { await reaches(); throw error })
-            : result
-        }
-      }
-    })
-  }
-
-  #killing(store: Store, alive: () => boolean): Store {
-    const append: Store['append'] = async (epoch, stream, at, events, window) => {
-      const fate = this.killAt(++this.appends)
-      if (fate === 'before' && alive()) {
-        this.kill()
-        return new Promise(() => undefined)
-      }
-      const recorded = await store.append(epoch, stream, at, events, window)
-      if (fate === 'after' && alive()) this.kill()
-      return recorded
-    }
-    return new Proxy(store, { get: (target, key) => key === 'append' ? append : typeof Reflect.get(target, key) === 'function' ? (Reflect.get(target, key) as (...args: unknown[]) => unknown).bind(target) : Reflect.get(target, key) })
   }
 }

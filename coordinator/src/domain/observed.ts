@@ -71,6 +71,8 @@ export interface Look {
 
 export interface FinalCheck {
   readonly at: number
+  /** Of the taking of the slot that it was made under; a check from before says nothing. */
+  readonly slotSeq: number
   readonly reasons: readonly Reason[]
   /** wait: gates; postpone: the host refuses; halt: a person must look; fail: Gitaly is down already. */
   readonly otherwise: 'go' | 'wait' | 'postpone' | 'halt' | 'fail'

@@ -18,17 +18,21 @@ import { readGitLab, rereadGitLab } from './gitlab-effects.ts'
 /** Lease that must be left when an order is sent: the agent fences everything later by its epoch. */
 const sendMs = 500
 
+/** A reboot order leaves this soon after it was decided on, or not at all: its last look would be old. The doubt is settled by asking. */
+const rebootLeavesWithinMs = 3000
+
 type Of<K extends Effect['kind']> = Extract<Effect, { kind: K }>
 
 /** @param decidedOn the state that the order was decided on; if it no longer holds nothing is journaled and nothing sent. */
 export async function giveOrder(hands: Hands, { order, intent }: Of<'order'>, decidedOn: State): Promise<void> {
   const node = planNode(hands.journal.state, order.node)
+  const decidedAt = hands.clock.monotonic()
   let holds = true
   await hands.journal.append((state) => {
     holds = hands.observed().frozen === null && stillHolds(decidedOn, state, [order.node])
     return holds ? intent : []
   })
-  if (!holds) return
+  if (!holds || (order.step === 'reboot' && hands.clock.monotonic() - decidedAt > rebootLeavesWithinMs)) return
   await withAgent(hands, order.node, async () => {
     hands.guard(sendMs)
     const answer = await refusable(order, () => hands.agents.order(node, payload(hands, order), (percent, text) => {
@@ -109,6 +113,7 @@ export async function look(hands: Hands, { node: name, orderId: id }: Of<'look'>
 export async function finalCheck(hands: Hands, { node: name }: Of<'final-check'>): Promise<void> {
   const node = planNode(hands.journal.state, name)
   const at = hands.clock.now()
+  const { slotTakenSeq: slotSeq } = nodeOf(hands.journal.state, name)
   hands.guard(sendMs)
   const last = hands.observed().gitlab
   const [gitlab, host] = await Promise.all([
@@ -120,7 +125,7 @@ export async function finalCheck(hands: Hands, { node: name }: Of<'final-check'>
     })
   ])
   if ('code' in gitlab) hands.observe({ gitlabFault: { reason: gitlab, at: hands.clock.now() } })
-  const check = judgeFinalCheck(viewOf(hands, node), at, gitlab, host)
+  const check = { ...judgeFinalCheck(viewOf(hands, node), at, gitlab, host), slotSeq }
   hands.observe({ finalChecks: put(hands.observed().finalChecks, name, check), agentFaults: 'code' in host ? put(hands.observed().agentFaults, name, { reason: host, at: hands.clock.now() }) : drop(hands.observed().agentFaults, name) })
 }
 

@@ -18,12 +18,12 @@ export interface Decision {
   readonly report: Report
 }
 
-const closesGates: ReadonlySet<Event['type']> = new Set(['window-halted', 'window-paused', 'node-failed', 'node-overdue'])
+const changesGates: ReadonlySet<Event['type']> = new Set(['window-halted', 'window-paused', 'node-failed', 'node-overdue', 'node-healthy'])
 const begins: ReadonlySet<Event['type']> = new Set(['node-admitted', 'slot-taken'])
 
-/** Gates were judged before: who would begin beside an event that may close them is decided upon again, with that known. */
+/** Gates and slots were judged before: who would begin beside an event that may change them is decided upon again, with that known. */
 const withoutBeginnings = (events: readonly Event[]): readonly Event[] =>
-  events.some(({ type }) => closesGates.has(type)) ? events.filter(({ type }) => !begins.has(type)) : events
+  events.some(({ type }) => changesGates.has(type)) ? events.filter(({ type }) => !begins.has(type)) : events
 
 /** Whoever wants to be woken in the past is looked at again after so long. */
 const againMs = 1000

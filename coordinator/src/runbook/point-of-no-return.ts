@@ -24,7 +24,7 @@ export const pointOfNoReturn: NodeStep = {
     if (stepOf(self, 'reboot') !== undefined && stepOf(self, 'reboot')?.status !== 'ended') return done
     if (self.recheck) return standsAgain(view)
     const check = observed.finalChecks.get(self.node)
-    if (check === undefined || check.at < (self.slotTakenAt ?? 0) || now - check.at > freshMs) return act({ kind: 'final-check', node: self.node })
+    if (check === undefined || check.slotSeq !== self.slotTakenSeq || now - check.at > freshMs) return act({ kind: 'final-check', node: self.node })
     // A pause or a halt may have been journaled since the check was made.
     const gates = closedGates(self.askedFor ? pastTheHalt(view.state) : view.state, observed, now)
     if (check.otherwise === 'go') return gates.length === 0 ? done : record(...stepBack(view, gates, 'wait'))
@@ -71,7 +71,7 @@ export const pastTheHalt = (state: State): State => ({ ...state, window: { ...st
 export function judgeFinalCheck(view: View, at: number, gitlab: GitLabReading | Reason, host: HostView | Reason): FinalCheck {
   const { state, self, node, observed, now } = view
   const conclude = (otherwise: FinalCheck['otherwise'], reasons: readonly Reason[]): FinalCheck =>
-    ({ at, otherwise, reasons, bootId: 'bootId' in host ? host.bootId : '' })
+    ({ at, slotSeq: self.slotTakenSeq, otherwise, reasons, bootId: 'bootId' in host ? host.bootId : '' })
 
   if ('code' in gitlab) return conclude('wait', [gitlab])
   // Nobody knows whose fault silence is: the node stays prepared and is tried again.

@@ -1,0 +1,71 @@
+// 4. Nothing is left behind: previous values are journaled, true and in the break-glass file before the change; paid when
+// they may be; at the end everything is as before or somebody named has it.
+import type { Books, Check } from './timeline.ts'
+
+export function promises(books: Books): Check {
+  const { plan, evidence, ledger, truth, blame } = books
+  const own = new Map(plan.nodes.flatMap(({ node, storages }) => storages.map((storage) => [storage, node] as const)))
+  return {
+    journaled: (event, { at }) => {
+      switch (event.type) {
+        case 'obligation-opened': {
+          const told = truth.told(truth.leaseHolder)
+          const read = event.kind === 'weight' ? told.weights?.weights[event.subject] : told.schedule?.active
+          if (read !== undefined && read !== event.previous) blame(`${event.id} promises ${String(event.previous)}; what was read is ${String(read)}`)
+          return
+        }
+        case 'obligation-settled': {
+          const promise = ledger.promises.get(event.id)
+          if (promise === undefined || event.how !== 'paid') return
+          if (promise.kind === 'weight' && truth.weights[promise.subject] !== promise.previous && !touched(promise.subject, at)) {
+            blame(`${event.id} is called paid and is ${truth.weights[promise.subject] ?? 'nothing'}, not ${String(promise.previous)}`)
+          }
+          if (promise.kind === 'assigner' && truth.assignerActive !== promise.previous && at - (truth.assignerTouchedAt ?? 0) > 5000) blame('the assigner is called as before, and it is not')
+          return
+        }
+        case 'step-intended':
+          if (event.step === 'restore-weight' && event.node !== null) {
+            const entry = ledger.of(event.node)
+            if (!entry.writtenOff && (entry.holdsSlot || (entry.failed && !entry.asked && !entry.standsAgain))) blame(`the weight of ${event.node} goes back though it is not healthy`)
+          }
+          if (event.step === 'resume-assigner' && [...ledger.promises.values()].some(({ kind, open }) => kind === 'weight' && open)) blame('the assigner is enabled before all weights are settled')
+          return
+        case 'window-closed':
+          for (const { id, open } of ledger.promises.values()) if (open) blame(`the window is closed and ${id} is not settled`)
+          return
+        default:
+      }
+    },
+    happened: (happening) => {
+      if (happening.what === 'weights-sent') {
+        const read = truth.told(happening.by).weights?.weights ?? truth.weights
+        for (const [storage, weight] of Object.entries(happening.weights)) {
+          if (weight === read[storage] || !own.has(storage)) continue
+          const promise = ledger.promises.get(`weight:${storage}`)
+          if (promise?.open !== true) blame(`weight of ${storage} is changed to ${weight} without an open promise`)
+          else if (weight !== 0 && weight !== promise.previous) blame(`weight of ${storage} goes to ${weight}; before it was ${String(promise.previous)}`)
+          if (!happening.owed.includes(`# weight:${storage}:`)) blame(`weight of ${storage} is changed and the break-glass file does not say what it was`)
+        }
+      }
+      if (happening.what === 'schedule-sent') {
+        if (ledger.promises.get('assigner')?.open !== true) blame('the assigner is switched without an open promise')
+        if (!happening.owed.includes('# assigner:')) blame('the assigner is switched and the break-glass file does not say how it was')
+      }
+    },
+    ended: () => {
+      if (ledger.phase !== 'closed') return
+      const { initialWeights, finalWeights, assignerActive, journal } = evidence
+      for (const [storage, weight] of Object.entries(initialWeights)) {
+        const handedOver = journal.some(({ event }) => event.type === 'obligation-settled' && event.id === `weight:${storage}` && event.how !== 'paid')
+        if (finalWeights[storage] !== weight && !handedOver && !truth.foreign.has(storage)) blame(`weight of ${storage} was ${weight} and is left at ${finalWeights[storage] ?? 'nothing'}`)
+      }
+      const opened = journal.filter(({ event }) => event.type === 'window-opened').at(-1)?.event
+      const handedOver = journal.some(({ event }) => event.type === 'obligation-settled' && event.id === 'assigner' && event.how !== 'paid')
+      if (opened?.type === 'window-opened' && opened.assignerActive !== assignerActive && !handedOver && truth.assignerTouchedAt === null) blame('the assigner is not as it was')
+    }
+  }
+
+  function touched(storage: string, at: number): boolean {
+    return at - (truth.foreign.get(storage) ?? -Infinity) < 5000
+  }
+}

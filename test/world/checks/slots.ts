@@ -1,0 +1,76 @@
+// 2. Slots are freed by health: never more down than planned, budget over the plan, a halt is sticky, time-outs conclude
+// nothing, nobody is blamed while the coordinator is cut off; canary first; strict batches.
+import type { Event } from '@pitstop/coordinator/domain/event'
+import type { Books, Check } from './timeline.ts'
+
+/** An idle node that answered counts for 10 s; what was lost in the dark before is blamed at the latest then. */
+const blindAfterMs = 25_000
+
+export function slots({ plan, ledger, truth, blame }: Books): Check {
+  const { policy } = plan
+  const platformOf = new Map(plan.nodes.map(({ node, platform }) => [node, platform]))
+
+  const begins = (event: Extract<Event, { type: 'node-admitted' | 'slot-taken' }>): void => {
+    const { node } = event
+    const entry = ledger.of(node)
+    if (ledger.held !== null && !(entry.asked && ledger.phase === 'rolling' && !ledger.paused)) blame(`${event.type} of ${node} while the window was ${ledger.held}`)
+    if (ledger.failures >= ledger.budget && !entry.asked) blame(`${event.type} of ${node} with ${ledger.failures} failed; the budget is ${ledger.budget}`)
+  }
+
+  const takes = (node: string, at: number): void => {
+    if (ledger.slots >= policy.groupSize) blame(`${node} took a slot while ${ledger.slots} were taken; the plan allows ${policy.groupSize}`)
+    if (policy.strictBatches && ledger.count(({ holdsSlot, slotTakenAt, slotTakenSeq }) => holdsSlot && slotTakenAt !== null && slotTakenSeq < ledger.lastFreedSeq) > 0) {
+      blame(`${node} took a slot at ${at} while an earlier strict batch was not up again`)
+    }
+    const platform = platformOf.get(node)
+    const alike = (other: string): boolean => platformOf.get(other) === platform
+    const proven = ledger.count((entry) => alike(entry.node) && (entry.done || (entry.healthyAt !== null && !entry.failed)) && !entry.writtenOff) > 0
+    if (policy.canaryFirst && !proven && ledger.count((entry) => alike(entry.node) && entry.holdsSlot) > 0) blame(`${node} took a slot before the canary of ${platform ?? ''} was healthy`)
+  }
+
+  /** The slot is free though nobody healthy or named freed it. */
+  const gives = (event: Extract<Event, { node: string }>): void => {
+    const host = truth.of(event.node)
+    if (host.downFor !== null) blame(`${event.type}: the slot of ${event.node} is free and it is down for ${host.downFor}`)
+  }
+
+  return {
+    journaled: (event, { at }) => {
+      switch (event.type) {
+        case 'node-admitted': begins(event); return
+        case 'slot-taken':
+          begins(event)
+          takes(event.node, at)
+          return
+        case 'step-intended':
+          if (event.node !== null && event.step !== 'zero-weight' && event.step !== 'restore-weight' && ledger.held !== null) {
+            const { asked } = ledger.of(event.node)
+            if (!(asked && ledger.phase === 'rolling' && !ledger.paused)) blame(`${event.step} of ${event.node} began while the window was ${ledger.held}`)
+          }
+          return
+        case 'slot-returned': case 'node-current': case 'node-postponed': case 'node-pending-reboot': case 'node-skipped': gives(event); return
+        case 'node-failed':
+          if (!event.down && ledger.of(event.node).holdsSlot) gives(event)
+          return
+        case 'node-overdue': {
+          const idle = ledger.count(({ begun, done, asked }) => !begun || (done && !asked)) > 0
+          if (truth.cutOffSince !== null && at - truth.cutOffSince > blindAfterMs && idle) blame(`${event.node} was blamed while the coordinator was cut off from everybody`)
+          return
+        }
+        case 'window-resumed': case 'window-unpaused':
+          if (event.by === 'pitstop' || event.by === '') blame(`${event.type} without a person`)
+          return
+        default:
+      }
+    },
+    happened: (happening) => {
+      if (happening.what !== 'gitaly-stopped' || happening.id === null) return
+      // What a person asked for by name was counted as down before.
+      if (ledger.of(happening.node).asked) return
+      let down = 1
+      for (const host of truth.hosts.values()) if (host.node !== happening.node && host.downFor !== null && !ledger.of(host.node).writtenOff) down++
+      if (down > policy.groupSize) blame(`${down} nodes down at once with ${happening.node}, the plan allows ${policy.groupSize}`)
+      if (!ledger.of(happening.node).holdsSlot) blame(`${happening.node} went down without a slot`)
+    }
+  }
+}
