@@ -191,6 +191,7 @@ void t.test('a reboot order that took long to journal is not sent on an old last
   }
   await world.untilClosed()
   t.notOk(once)
+  t.equal(world.events().filter(({ event }) => event.type === 'step-ended' && event.step === 'reboot').length, 1, 'it ended as never sent, and was decided anew')
   t.equal(phases(world), 'done done done done')
   t.same(checkHistory(world), [])
 })
@@ -203,6 +204,22 @@ void t.test('a take-over by a machine whose clock is behind makes the last look 
   await world.boot()
   await world.untilClosed()
   t.ok(world.clock.busiest < 100, `${world.clock.busiest} moments in one second`)
+  t.equal(phases(world), 'done done done done')
+  t.same(checkHistory(world), [])
+})
+
+void t.test('restarted on its own store after kill -9, by a clock that was set right meanwhile: the lost write is waited out in full', async (t) => {
+  const world = new World()
+  world.store.shared = false
+  await world.boot()
+  await world.makePlan()
+  await world.openWindow()
+  world.setClock(-5000)
+  world.gitlab.faults.writeGoes = (write) => write === 2 ? { landsAfterMs: 29_000 } : 'well'
+  await world.until(() => world.history.happenings.filter(({ what }) => what === 'weights-sent').length === 2)
+  world.kill()
+  await world.boot()
+  await world.untilClosed()
   t.equal(phases(world), 'done done done done')
   t.same(checkHistory(world), [])
 })

@@ -7,12 +7,14 @@ export interface Bug {
   readonly invariant: number
   readonly changes: readonly Change[]
   readonly seen: RegExp
+  /** Seed to begin with; where the search for a rare one has been short. */
+  readonly from?: number
 }
 
 const change = (file: string, line: string, instead: string): Change => ({ file: `coordinator/src/${file}`, line, instead })
 
 export const bugs: readonly Bug[] = [
-  { name: 'a coordinator that lost its lease goes on', invariant: 1, seen: /though the lease was not its own/,
+  { name: 'a coordinator that lost its lease goes on', invariant: 1, from: 360, seen: /though the lease was not its own/,
     changes: [change('engine/lease-keeper.ts', 'if (this.#held === null || this.#stopped || !leaseCovers(', 'if (this.#held === undefined && leaseCovers('),
       change('engine/engine.ts', "if (this.#stopped) throw new Fault('LEASE_LOST', 'the engine has stopped')", '')] },
   { name: 'orders carry the epoch of the first coordinator', invariant: 1, seen: /under epoch 1; its lease has/,
@@ -61,7 +63,7 @@ export const bugs: readonly Bug[] = [
     changes: [change('domain/weights.ts', 'if (lowers && active < floor)', 'if (lowers && active < 0)'), change('domain/preflight.ts', 'if (left < floor)', 'if (left < -99)')] },
   { name: 'a lost write is not waited out', invariant: 5, seen: /whose answer was lost and which could still land/,
     changes: [change('domain/weights.ts', 'Math.max(0, ...state.writesInDoubt.values())', '0 * state.writesInDoubt.size'), change('engine/gitlab-effects.ts', 'if (after > 0) throw', 'if (after > 1e9) throw')] },
-  { name: 'what somebody else set is overwritten', invariant: 5, seen: /by somebody else and is overwritten/,
+  { name: 'what somebody else set is overwritten', invariant: 5, from: 250, seen: /by somebody else and is overwritten/,
     changes: [change('domain/weights.ts', 'if (current === 0) return', 'if (current !== previous) return'), change('domain/weights.ts', "if (verdict.how === 'paid' && verdict.by === 'pitstop' && previous !== 0) weights", "if (verdict.by === 'pitstop') weights")] },
   { name: 'two writes at once', invariant: 5, seen: /while write \d+ was under way/,
     changes: [change('domain/effect.ts', "case 'set-schedule': case 'cancel-pipeline': case 'write-weights': return 'gitlab-write'", "case 'set-schedule': case 'cancel-pipeline': return effect.kind\n    case 'write-weights': return `write ${effect.changes.map(({ node }) => node).join()}`"), change('domain/weights.ts', 'Math.max(0, ...state.writesInDoubt.values())', '0 * state.writesInDoubt.size'), change('engine/gitlab-effects.ts', 'if (after > 0) throw', 'if (after > 1e9) throw')] },
@@ -79,10 +81,10 @@ export const bugs: readonly Bug[] = [
   { name: 'a failed node is rebooted again by itself', invariant: 7, seen: /was rebooted \d+ times, people asked for/,
     changes: [change('runbook/node-turns.ts', "if (self.phase === 'failed') drainAgain", "if (self.phase === 'failed' && self.holdsSlot && self.attempt < 3 && draft.state.window.phase === 'rolling') draft.record({ type: 'node-retried', node: self.node, by: 'pitstop', reason: 'again', mode: 'reboot' })\n    if (self.phase === 'failed') drainAgain")] },
 
-  { name: 'closing time is an hour later', invariant: 8, seen: /after the last moment that fits before closing/,
+  { name: 'closing time is an hour later', invariant: 8, from: 100, seen: /after the last moment that fits before closing/,
     changes: [change('domain/admission.ts', 'state.window.closesAt - downEstimate(state)', 'state.window.closesAt + 3_600_000 - downEstimate(state)')] },
 
-  { name: 'the last look sees no assigner and no weight', invariant: 9, seen: /was told to reboot and .* was read/,
+  { name: 'the last look sees no assigner and no weight', invariant: 9, from: 320, seen: /was told to reboot and .* was read/,
     changes: [change('runbook/point-of-no-return.ts', 'if (raised.length > 0 || foreign.length > 0) return', 'if (raised.length < 0) return'), change('runbook/point-of-no-return.ts', "if (gates.length > 0) return conclude('wait', gates)", '')] },
   { name: 'a node installs what it likes', invariant: 10, seen: /installs manifest/,
     changes: [change('runbook/upgrade.ts', "state.manifests.get(node.platform)?.hash ?? ''", "''")] },

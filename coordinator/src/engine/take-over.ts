@@ -84,8 +84,10 @@ export async function takeOver(parts: TakeOverParts, keeper: LeaseKeeper, doubt:
     const state = now.state === null ? null : await paused(parts, row.epoch, now.state, restored.length === 0 ? [] : [...restored, ...(asked?.strange ?? []).map(strangeReason)])
     // Last: from here on the store is what we remember, and nobody doubts it again.
     await recollection?.write({ incarnation: id, epoch: row.epoch })
-    // A predecessor's write may have left as late as its lease ended: it is waited out from now on, by our own clock.
-    return { taken: { row, fleet, state: state === null ? null : waitOut(state, parts.clock.now() + parts.landsWithinMs) } }
+    // A predecessor's write had timed out when its lease ended: it is waited out from now on, by our own clock. On a store of
+    // our own nobody waited for that end: a write may have left a moment ago.
+    const mayLandForMs = parts.landsWithinMs + (store.shared ? 0 : parts.gitlab.requestTimeoutMs)
+    return { taken: { row, fleet, state: state === null ? null : waitOut(state, parts.clock.now() + mayLandForMs) } }
   } catch (error) {
     await keeper.release().catch(() => undefined)
     throw error
