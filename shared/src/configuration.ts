@@ -55,6 +55,13 @@ export function readConfiguration<S extends v.GenericSchema>(file: string, text:
   throw new Fault('INVALID_CONFIGURATION', reasons.map(({ text: each }) => each).join('\n'), { reasons })
 }
 
+/** One value out of a text that may be wrong elsewhere. @returns broken: the text is no YAML as a whole. */
+export function valueIn(text: string, keys: readonly string[]): { readonly value: unknown, readonly broken: boolean } {
+  const document = parseDocument(text, { prettyErrors: false })
+  const broken = document.errors.length > 0
+  return { value: isMap(document.contents) ? document.getIn(keys) : undefined, broken: broken || (document.contents !== null && !isMap(document.contents)) }
+}
+
 /** Aliases are resolved here; one that leads nowhere, or too many of them, is a problem like any other. */
 function plainValue(document: ReturnType<typeof parseDocument>, problems: { offset: number, text: string }[]): unknown {
   try {
