@@ -75,6 +75,7 @@ const coordinator: Recipe = {
   depends: ['systemd | systemd-standalone-sysusers | systemd-sysusers'],
   lay: (tree, source) => {
     tree.directory('/etc/pitstop')
+    tree.copy('/usr/share/doc/pitstop-coordinator/examples/nodes.yml', source('nodes.yml'))
     tree.copy('/usr/lib/sysusers.d/pitstop-coordinator.conf', source('sysusers.conf'))
   }
 }

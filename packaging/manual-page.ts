@@ -17,6 +17,7 @@ export async function manualPage(bundle: string, { command, section, summary, ve
   const day = new Date(date * 1000).toISOString().slice(0, 10)
   // A line that begins with a dot or an apostrophe would be a request to roff.
   const text = help.trimEnd().replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll(/^(?=[.'])/gm, '\\&')
+  const documents = `pitstop\\-${command === 'pitstop' ? 'coordinator' : 'agent'}`
   return gzipSync(`.TH ${command.toUpperCase()} ${section} ${day} "pitstop ${version}" "pitstop"
 .SH NAME
 ${command} \\- ${summary}
@@ -27,7 +28,9 @@ ${command} \\- ${summary}
 .nf
 ${text}
 .fi
+.SH FILES
+/usr/share/doc/${documents}/examples/${command === 'pitstop' ? 'nodes.yml' : 'agent.yml'}
 .SH SEE ALSO
-/usr/share/doc/pitstop\\-${command === 'pitstop' ? 'coordinator' : 'agent'}/RUNBOOK.md
+/usr/share/doc/${documents}/RUNBOOK.md
 `, { level: 9 })
 }

@@ -39,6 +39,7 @@ void t.test('all problems at once, each with its place', (t) => {
     const texts = (error as Fault).reasons.map(({ text }) => text).join('\n')
     for (const part of [/agent.yml:1:\d+: fleet/, /agent.yml:3:\d+: listen/, /surprise: unknown key/, /policy: must be if-needed or always/]) t.match(texts, part)
   }
+  t.throws(() => parseSettings('agent.yml', `${minimal}coordinators: a.example:7442\napt: {exclude: gitlab-ee}\n`), { message: /coordinators: must be a list; found.*\n.*apt\.exclude: must be a list/ })
   t.throws(() => loadSettings('/no/such/file'), { code: 'INVALID_CONFIGURATION', message: /\/no\/such\/file/ })
   t.end()
 })

@@ -7,20 +7,23 @@ import { Fault } from '@pitstop/shared/fault'
 import type { HostSettings } from './ports.ts'
 
 export const defaultConfigurationFile = '/etc/pitstop/agent.yml'
+/** Where the host's commands are. */
+export const defaultCommandPath = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
 
 const path = v.pipe(v.string(), v.startsWith('/', 'must be an absolute path'))
+const mustBeList = 'must be a list'
 const bytes = v.pipe(v.number('must be a number of bytes'), v.integer(), v.minValue(0))
 
 const schema = v.strictObject({
   fleet: fleetName,
   node: nodeName,
   listen: hostPort,
-  coordinators: v.optional(v.array(hostPort), []),
+  coordinators: v.optional(v.array(hostPort, mustBeList), []),
   tls: v.strictObject({ certificate: path, key: path, authority: path }),
   state: v.optional(path, '/var/lib/pitstop-agent'),
   host: v.optional(v.strictObject({
     root: v.optional(path, '/'),
-    path: v.optional(v.pipe(v.array(path), v.minLength(1)), ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'])
+    path: v.optional(v.pipe(v.array(path, mustBeList), v.minLength(1)), defaultCommandPath)
   }), {}),
   gitaly: v.strictObject({
     'service-manager': v.optional(v.picklist(['gitlab-ctl', 'systemd'], 'must be gitlab-ctl or systemd'), 'gitlab-ctl'),
@@ -39,7 +42,7 @@ const schema = v.strictObject({
   apt: v.optional(v.strictObject({
     'lock-timeout': v.optional(duration, '60s'),
     'deadline': v.optional(duration, '30m'),
-    'exclude': v.optional(v.array(v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9+.-]*$/, 'must be a package name'))), ['gitlab-ee', 'gitlab-ce', 'pitstop-agent']),
+    'exclude': v.optional(v.array(v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9+.-]*$/, 'must be a package name')), mustBeList), ['gitlab-ee', 'gitlab-ce', 'pitstop-agent']),
     'minimum-free-bytes': v.optional(bytes, 536_870_912),
     'minimum-free-boot-bytes': v.optional(bytes, 67_108_864)
   }), {}),

@@ -26,10 +26,14 @@ export async function startAgent(settings: Settings, log: Logger, options: { clo
   const store = new OrderStore(settings.state)
   const desk = new OrderDesk({ self: { fleet: settings.fleet, node: settings.node, state: settings.state }, host, store, clock, log })
   // Before anything is answered: which boot this is, and what it makes of the orders before it.
-  const boot = recordBoot(store, host.files.bootId(), clock.now())
+  const boot = recordBoot(store, host.files.bootId(), clock.now(), clock.now() - host.files.uptimeMs())
   const watcher = new HealthWatcher(host, store, clock, log)
   const server = buildServer({ desk, watcher, tls: settings.tls, log })
-  const port = await server.listen(settings.listen)
+  const port = await server.listen(settings.listen).catch(async (error: unknown) => {
+    await server.close()
+    host.gitaly.close()
+    throw error
+  })
   watcher.start()
   const keeper = new Keeper(desk, options.random ?? Math.random)
   keeper.start()

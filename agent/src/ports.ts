@@ -170,7 +170,8 @@ export interface HostFiles {
   readonly logPath: string
 }
 
-export type UnitState = 'active' | 'gone' | 'unknown'
+/** ending: it has done what it will do, and its name is not free yet. */
+export type UnitState = 'active' | 'ending' | 'gone' | 'unknown'
 
 export interface TransientUnit {
   readonly name: string

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { duration, fleetName, hostPort, readConfiguration } from '@pitstop/shared/configuration'
 import { formatDuration } from '@pitstop/shared/duration'
-import { Fault } from '@pitstop/shared/fault'
+import { unreadable } from './adapters/file-fault.ts'
 import { type GitLabSettings, gitLabSection } from './adapters/gitlab/gitlab-section.ts'
 import { type InventorySettings, inventorySection } from './adapters/inventory/inventory-section.ts'
 import { isPostgres, parsePostgresUrl } from './adapters/store/postgres-address.ts'
@@ -111,12 +111,13 @@ export function parseSettings(file: string, text: string): Settings {
   }
 }
 
+/** @throws Fault INVALID_CONFIGURATION, or PERMISSION_DENIED when the file is there for others. */
 export function loadSettings(file: string): Settings {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    throw new Fault('INVALID_CONFIGURATION', `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`, { hint: 'name another file with --config, or write one with: pitstop init', cause: error })
+    throw unreadable(file, error, { code: 'INVALID_CONFIGURATION', hint: 'name another file with --config, or write one with: pitstop init' })
   }
   return parseSettings(file, text)
 }

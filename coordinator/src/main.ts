@@ -13,12 +13,14 @@ import { createInventory } from './adapters/inventory/inventory.ts'
 import { serveReadiness } from './adapters/readiness/serve-readiness.ts'
 import { openStore, storeDeadlineMs } from './adapters/store/open-store.ts'
 import { isPostgres, parsePostgresUrl } from './adapters/store/postgres-address.ts'
+import { refuseForeignStore } from './adapters/store/store-owner.ts'
 import { storeMemoryFile } from './adapters/store-memory-file.ts'
+import { unreadable } from './adapters/file-fault.ts'
 import { systemClock } from './adapters/system-clock.ts'
 import type { Settings } from './config.ts'
 import { Coordinator } from './engine/coordinator.ts'
 import { buildApi } from './http/api.ts'
-import { isLoopback, listenSocket, listenTcp, readPair, splitHostPort } from './http/listen.ts'
+import { isLoopback, listenSocket, listenTcp, readPair, requireSocketFolder, splitHostPort } from './http/listen.ts'
 import type { ApiSettings } from './http/ports.ts'
 import { explainCertificate, explainKey } from './pki/certificate-facts.ts'
 
@@ -36,7 +38,7 @@ export interface RunningCoordinator {
 /** What is under way may end by itself for so long; then calls to agents are cut, which the next start settles. */
 const graceMs = 3000
 
-/** @throws Fault CERTIFICATE_INVALID, STORE_*, INVALID_CONFIGURATION (a port or socket is taken) */
+/** @throws Fault PERMISSION_DENIED, CERTIFICATE_INVALID, STORE_*, INVALID_CONFIGURATION (a port or socket is taken) */
 export async function runCoordinator(settings: Settings, { log }: { readonly log: Log }): Promise<RunningCoordinator> {
   const releasers: (() => Promise<void>)[] = []
   const release = async (): Promise<void> => {
@@ -53,10 +55,13 @@ export async function runCoordinator(settings: Settings, { log }: { readonly log
 async function start(settings: Settings, log: Log, releasers: (() => Promise<void>)[], release: () => Promise<void>): Promise<RunningCoordinator> {
   const { fleet, tls, listen, leaseTtlMs } = settings
   const clock = systemClock
+  // Before the store is made: a start that cannot succeed leaves nothing behind.
+  if (!isPostgres(settings.store)) refuseForeignStore(settings.store)
   const problems = await checkCertificate(settings)
   if (problems.length > 0) throw new Fault('CERTIFICATE_INVALID', problems.map(({ text }) => text).join('; '), { reasons: problems, ...problems[0] === undefined ? {} : { hint: problems[0].hint } })
   for (const warning of await tokenWarnings(secretFiles(settings))) log('warn', `${warning.text}; ${warning.hint}`, { code: warning.code })
 
+  requireSocketFolder(listen.socket)
   const store = await openStore(settings.store, fleet, clock.now, { passwordFile: settings.storePasswordFile, deadlineMs: storeDeadlineMs(leaseTtlMs) })
   releasers.push(() => store.close())
   const gitlab = createGitLab(settings.gitlab)
@@ -111,7 +116,7 @@ async function endOrGrace(ended: Promise<void>): Promise<void> {
 /** Why the coordinator's own certificate does not do. @param until epoch ms that it must outlive. */
 async function checkCertificate({ fleet, tls }: Settings, until?: number): Promise<readonly Reason[]> {
   const texts = await Promise.all([tls.certificate, tls.key, tls.authority].map((path) => readFile(path, 'utf8').catch((error: unknown) => {
-    throw new Fault('CERTIFICATE_INVALID', `${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`, { hint: 'check tls in the configuration; make files with: pitstop pki request, pitstop pki issue' })
+    throw unreadable(path, error, { code: 'CERTIFICATE_INVALID', hint: 'check tls in the configuration; make files with: pitstop pki request, pitstop pki issue' })
   })))
   const [certificate = '', key = '', authority = ''] = texts
   const found = explainCertificate(certificate, { fleet, role: 'coordinator', ...until === undefined ? {} : { notExpiringBefore: until } }, authority, Date.now())

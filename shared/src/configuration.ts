@@ -98,6 +98,13 @@ function parsed(file: string, text: string, lineCounter: LineCounter): ReturnTyp
   }
 }
 
+/** One value out of a text that may be wrong elsewhere. @returns broken: the text is no YAML as a whole. */
+export function valueIn(text: string, keys: readonly string[]): { readonly value: unknown, readonly broken: boolean } {
+  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: false })
+  const broken = document.errors.length > 0
+  return { value: isMap(document.contents) ? document.getIn(keys) : undefined, broken: broken || (document.contents !== null && !isMap(document.contents)) }
+}
+
 /** Aliases are resolved here; one that leads nowhere, or too many of them, is a problem like any other. */
 function plainValue(document: ReturnType<typeof parseDocument>, problems: { offset: number, text: string }[]): unknown {
   try {

@@ -30,6 +30,7 @@ export const faultTable = {
   WRONG_ROLE: kind('PERMISSION_DENIED', 403, false, 'The certificate or token has another role', 'use one with the role that the call needs'),
   WRONG_FLEET: kind('PERMISSION_DENIED', 403, false, 'The certificate or order belongs to another fleet', 'check the fleet name on both ends'),
   WRONG_NODE: kind('PERMISSION_DENIED', 403, false, 'The certificate or order belongs to another node', 'check addresses in the inventory; issue a certificate for the right name'),
+  PERMISSION_DENIED: kind('PERMISSION_DENIED', 403, false, 'The operating system does not let this user read or write a file', 'type it again with sudo, or give the service\'s group the file: chgrp pitstop FILE && chmod 640 FILE'),
   CERTIFICATE_INVALID: kind('UNAUTHENTICATED', 401, false, 'A certificate is expired, not yet valid or not of our authority', 'issue a new one: pitstop pki issue'),
   CERTIFICATE_EXPIRES: kind('FAILED_PRECONDITION', 409, false, 'A certificate or token ends before the window is safely over', 'renew it before opening the window'),
   SECRET_EXPOSED: kind('FAILED_PRECONDITION', 409, false, 'A file with a secret can be read by others', 'type: chmod o-rwx FILE'),
@@ -101,7 +102,7 @@ export const faultTable = {
   RELAPSED: kind('FAILED_PRECONDITION', 409, false, 'The node was healthy and is not any more', 'on the host: gitlab-ctl tail gitaly'),
   OVERDUE: kind('DEADLINE_EXCEEDED', 504, true, 'Something takes longer than it ever should', 'look at the host; the slot stays taken'),
   // Peers
-  COORDINATOR_UNREACHABLE: kind('UNAVAILABLE', 503, true, 'The coordinator cannot be reached', 'start it: pitstop coordinator --config FILE; or name it with --socket or --url'),
+  COORDINATOR_UNREACHABLE: kind('UNAVAILABLE', 503, true, 'The coordinator cannot be reached', 'start it: systemctl start pitstop-coordinator; or name it with --socket or --url'),
   AGENT_UNREACHABLE: kind('UNAVAILABLE', 503, true, 'The agent cannot be reached', 'check that pitstop-agent runs and the port is open'),
   AGENT_PROTOCOL: kind('UNIMPLEMENTED', 501, false, 'The agent speaks another protocol version', 'install a matching pitstop-agent'),
   AGENT_ANSWER_INVALID: kind('INTERNAL', 502, false, 'The agent\'s answer makes no sense', 'compare the versions of agent and coordinator'),

@@ -3,11 +3,16 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
+import { countOf, scriptOptions } from '../demo/options.ts'
+import { medianOf } from '../demo/prove-fleet.ts'
 import { type InstalledAgent, installAgent } from './agent-unit.ts'
 
-const { values } = parseArgs({ options: { starts: { type: 'string', default: '7' }, idle: { type: 'string', default: '60' } } })
+const usage = 'npm run bench -- agent [--starts N] [--idle SECONDS]'
+const values = scriptOptions(usage, { starts: { type: 'string', default: '7' }, idle: { type: 'string', default: '60' } })
+const startCount = countOf(values.starts, '--starts', usage)
+const idleSeconds = countOf(values.idle, '--idle', usage)
 const goals = { readyMs: 250, privateMB: 25, residentMB: 75, processorPercent: 0.1 } as const
 /** What the start still does afterwards is not idling. */
 const settleMs = 15_000
@@ -15,19 +20,21 @@ const settleMs = 15_000
 await using agent = await installAgent()
 const cold = await timedStart(agent, true)
 const starts: Start[] = []
-for (let count = 0; count < Number(values.starts); count++) starts.push(await timedStart(agent, false))
+for (let count = 0; count < startCount; count++) starts.push(await timedStart(agent, false))
 
 const { child } = await start(agent)
 await sleep(settleMs)
 const before = processorMs(child)
 const began = performance.now()
-await sleep(Number(values.idle) * 1000)
+await sleep(idleSeconds * 1000)
 const processorPercent = 100 * (processorMs(child) - before) / (performance.now() - began)
 const memory = memoryMB(child)
 const pings = agent.pings()
 await stop(child)
 
-const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.POSITIVE_INFINITY
+const median = (numbers: readonly number[]): number => medianOf(numbers) ?? Number.POSITIVE_INFINITY
+// A goal that is missed at a high load says something about the machine: a verdict is never shown without it.
+const load = (loadavg()[0] ?? 0).toFixed(2)
 const ready = starts.map(({ readyMs }) => readyMs)
 const rows = [
   row('ready after exec, median', median(ready), goals.readyMs, 'ms', 0),
@@ -35,15 +42,13 @@ const rows = [
   row('resident memory (RSS)', memory.resident, goals.residentMB, 'MB', 1),
   row('processor time at rest', processorPercent, goals.processorPercent, '%', 3)
 ]
-console.log(rows.map(({ text }) => text).join('\n'))
+console.log(rows.join('\n'))
 console.log(`ready: ${ready.map((ms) => ms.toFixed(0)).join(', ')} ms, of which ${median(starts.map((each) => each.processorMs)).toFixed(0)} ms processor time; first start after an installation, nothing compiled yet: ${cold.readyMs.toFixed(0)} ms
 of the resident memory ${memory.file.toFixed(1)} MB are pages of files, mostly of the runtime, which the page cache holds anyway
-at rest for ${values.idle} s, with ${pings} watchdog pings since the start; load of the machine ${readFileSync('/proc/loadavg', 'utf8').split(' ')[0] ?? ''}`)
-if (rows.some(({ met }) => !met)) process.exitCode = 1
+at rest for ${idleSeconds} s, with ${pings} watchdog pings since the start`)
 
-function row(what: string, measured: number, goal: number, unit: string, digits: number): { readonly text: string, readonly met: boolean } {
-  const met = measured <= goal
-  return { text: `${what.padEnd(28)} ${measured.toFixed(digits).padStart(8)} ${unit.padEnd(2)}   goal ≤ ${`${goal} ${unit}`.padEnd(8)} ${met ? 'met' : 'MISSED'}`, met }
+function row(what: string, measured: number, goal: number, unit: string, digits: number): string {
+  return `${what.padEnd(28)} ${measured.toFixed(digits).padStart(8)} ${unit.padEnd(2)}   goal ≤ ${`${goal} ${unit}`.padEnd(8)} ${measured <= goal ? 'met' : 'MISSED'} at load ${load}`
 }
 
 async function start({ argv: [program, ...args], environment }: InstalledAgent): Promise<{ readonly child: ChildProcess, readonly readyMs: number }> {

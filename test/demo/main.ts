@@ -2,19 +2,21 @@
 //   npm start                 six hosts, two down at once
 //   npm start -- --fault      one of them has a start-up error the first time: halt, reason, retry, done
 //   npm start -- --keep       leave the folder with journal and logs behind
-import { parseArgs } from 'node:util'
 import { formatDuration } from '@pitstop/shared/duration'
 import { untilEvent } from './follow-events.ts'
 import { type LocalFleet, startLocalFleet } from './local-fleet.ts'
+import { countOf, scriptOptions } from './options.ts'
 import { proveFleet } from './prove-fleet.ts'
 
-const { values: options } = parseArgs({ options: { fault: { type: 'boolean', default: false }, keep: { type: 'boolean', default: false }, nodes: { type: 'string', default: '6' } } })
+const usage = 'npm start -- [--nodes N] [--fault] [--keep]'
+const options = scriptOptions(usage, { fault: { type: 'boolean', default: false }, keep: { type: 'boolean', default: false }, nodes: { type: 'string', default: '6' } })
+const nodes = countOf(options.nodes, '--nodes', usage)
 const soakMs = 1000
 const say = (text: string): void => { console.log(text) }
 
 const startedAt = Date.now()
-say(`pitstop: ${options.nodes} stand-in Gitaly hosts with real agents, a GitLab stand-in and a coordinator, all on this machine`)
-const fleet = await startLocalFleet({ nodes: Number(options.nodes), policy: { 'group-size': 2, 'settle': '1s', 'soak': `${soakMs}ms`, 'watch': '2s', 'estimates': { prepare: '1m', down: '30s' } } })
+say(`pitstop: ${nodes} stand-in Gitaly hosts with real agents, a GitLab stand-in and a coordinator, all on this machine`)
+const fleet = await startLocalFleet({ nodes, policy: { 'group-size': 2, 'settle': '1s', 'soak': `${soakMs}ms`, 'watch': '2s', 'estimates': { prepare: '1m', down: '30s' } } })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void fleet.close().finally(() => { process.exit(130) }) })
 try {
   process.exitCode = await run(fleet)

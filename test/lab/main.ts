@@ -1,11 +1,12 @@
 // `npm run lab`: a window over real hosts on this machine, from an empty folder to a patched fleet.
 //   npm run lab -- --hosts 4 --group-size 2
 //   npm run lab -- --keep          leave folders with journals and logs behind
-import { parseArgs } from 'node:util'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { formatDuration } from '@pitstop/shared/duration'
+import { typed } from '../../agent/src/domain/typed.ts'
+import { countOf, scriptOptions } from '../demo/options.ts'
 import { proveFleet } from '../demo/prove-fleet.ts'
 import { planned, view } from '../fleet/open-window.ts'
 import { isEnclosed, runEnclosed } from './enclosure.ts'
@@ -13,8 +14,12 @@ import { prepareParts, type LabParts, startLab } from './lab.ts'
 import { newPackages } from './packages.ts'
 import { missingForLab } from './requirements.ts'
 
-const { values } = parseArgs({ options: { 'hosts': { type: 'string', default: '4' }, 'group-size': { type: 'string', default: '2' }, 'keep': { type: 'boolean', default: false } } })
+const usage = 'npm run lab -- [--hosts N] [--group-size N] [--keep]'
+const values = scriptOptions(usage, { 'hosts': { type: 'string', default: '4' }, 'group-size': { type: 'string', default: '2' }, 'keep': { type: 'boolean', default: false } })
+const hostCount = countOf(values.hosts, '--hosts', usage)
+const groupSize = countOf(values['group-size'], '--group-size', usage)
 const soakMs = 1000
+const reason = 'monthly patches'
 const say = (text: string): void => { console.log(text) }
 
 process.exitCode = isEnclosed() ? await inside(JSON.parse(process.env['PITSTOP_LAB_PARTS'] ?? '') as LabParts) : await outside()
@@ -35,10 +40,10 @@ async function outside(): Promise<number> {
 
 async function inside(parts: LabParts): Promise<number> {
   const startedAt = Date.now()
-  say(`pitstop lab: ${values.hosts} real hosts (systemd, runit, apt), installing the agent on each`)
+  say(`pitstop lab: ${hostCount} real hosts (systemd, runit, apt), installing the agent on each`)
   const lab = await startLab(parts, {
-    hosts: Number(values.hosts),
-    policy: { 'group-size': Number(values['group-size']), 'settle': '1s', 'soak': `${soakMs}ms`, 'watch': '2s', 'estimates': { prepare: '2m', down: '1m' } }
+    hosts: hostCount,
+    policy: { 'group-size': groupSize, 'settle': '1s', 'soak': `${soakMs}ms`, 'watch': '2s', 'estimates': { prepare: '2m', down: '1m' } }
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void lab.close().finally(() => { process.exit(130) }) })
   try {
@@ -46,9 +51,9 @@ async function inside(parts: LabParts): Promise<number> {
     say(`ready after ${formatDuration(Date.now() - startedAt)}\n`)
     const before = { weights: gitlab.world.weights(), assignerActive: gitlab.world.schedule?.active ?? null }
     const bootsBefore = new Map(await Promise.all(hosts.map(async (host) => [host.node, await host.bootId()] as const)))
-    const hash = await planned(lab)
+    const hash = await planned(lab, '--reason', reason)
     await show(['plan', 'show', hash.slice(0, 12)])
-    const exit = await show(['window', 'start', hash.slice(0, 12), '--confirm', hash.slice(0, 12), '--reason', 'monthly patches', '--watch'])
+    const exit = await show(['window', 'start', hash.slice(0, 12), '--confirm', hash.slice(0, 12), '--reason', reason, '--watch'])
     const proof = proveFleet({ hosts, gitlab, before, view: await view(lab), soakMs, rebootsAskedFor: new Map() })
     const problems = [...proof.problems, ...(await Promise.all(hosts.map(async (host) => {
       const installed = await host.installed()
@@ -62,7 +67,7 @@ async function inside(parts: LabParts): Promise<number> {
     return exit === 0 && problems.length > 0 ? 1 : exit
 
     async function show(args: readonly string[]): Promise<number> {
-      say(`$ pitstop ${args.join(' ')}`)
+      say(`$ ${typed(['pitstop', ...args])}`)
       return (await pitstop(args, { inherit: true })).exit
     }
   } finally {

@@ -6,8 +6,10 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSyn
 import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import t from 'tap'
 import { parseSettings } from '../../agent/src/config.ts'
+import { createInventory } from '../../coordinator/src/adapters/inventory/inventory.ts'
 import { buildAgentPackage, buildCoordinatorPackage } from '../../packaging/build-package.ts'
 
 const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0
@@ -49,6 +51,7 @@ if (!has('dpkg-deb')) {
     for (const path of ['copyright', 'changelog.gz', 'RUNBOOK.md', 'examples/agent.yml', 'LICENSES.node.gz', 'LICENSES.bundled.gz']) at(`/usr/share/doc/pitstop-agent/${path}`, '-rw-r--r--')
     for (const path of hooksOfTheSource()) at(`/usr/share/pitstop-agent/hooks/${path}`, '-rwxr-xr-x')
     at('/usr/bin/pitstop', '-rwxr-xr-x', coordinator)
+    at('/usr/share/doc/pitstop-coordinator/examples/nodes.yml', '-rw-r--r--', coordinator)
     at('/usr/lib/sysusers.d/pitstop-coordinator.conf', '-rw-r--r--', coordinator)
     at('/usr/lib/systemd/system/pitstop-coordinator.service', '-rw-r--r--', coordinator)
     for (const { listing } of [agent, coordinator]) {
@@ -152,9 +155,21 @@ if (!has('dpkg-deb')) {
     t.match(run(coordinator, 'pitstop-coordinator', 'pitstop.mjs', '--config', join(folder, 'none.yml'), 'coordinator', '--check'), { exit: 2, stderr: 'INVALID_CONFIGURATION' })
     const made = join(folder, 'coordinator.yml')
     t.match(run(coordinator, 'pitstop-coordinator', 'pitstop.mjs', 'init', '--output', made), { exit: 0 })
-    t.match(run(coordinator, 'pitstop-coordinator', 'pitstop.mjs', '--config', made, 'coordinator', '--check'), { exit: 0, stdout: 'is good' })
+    t.match(run(coordinator, 'pitstop-coordinator', 'pitstop.mjs', '--config', made, 'coordinator', '--check'), { exit: 2, stderr: /is well-formed[^]*tls\.key: \/etc\/pitstop\/pki\/pitstop\.key cannot be read/ })
     const pki = ['--authority-key', join(folder, 'authority.key'), '--authority-certificate', join(folder, 'authority.pem')]
     t.match(run(coordinator, 'pitstop-coordinator', 'pitstop.mjs', 'pki', 'init', '--fleet', 'lab', ...pki), { exit: 0 })
+  })
+
+  void t.test('the example inventory can be read, is the one of the README, and is named where people look', async (t) => {
+    const file = join(coordinator.root, 'usr/share/doc/pitstop-coordinator/examples/nodes.yml')
+    t.match(await createInventory({ file }).read(), { nodes: [{ node: 'gitaly-03.internal' }], excluded: [{ node: 'praefect-01.internal' }] })
+    t.ok(readFileSync(new URL('../../README.md', import.meta.url), 'utf8').includes(readFileSync(file, 'utf8').replaceAll(/^#.*\n/gm, '')))
+    t.match(readFileSync(join(coordinator.root, 'DEBIAN/postinst'), 'utf8'), 'examples/nodes.yml')
+    t.match(gunzipSync(readFileSync(join(coordinator.root, 'usr/share/man/man1/pitstop.1.gz'))).toString(), 'examples/nodes.yml')
+  })
+
+  void t.test('a coordinator whose configuration or rights are wrong is not started again and again', async (t) => {
+    t.match(readFileSync(join(coordinator.root, 'usr/lib/systemd/system/pitstop-coordinator.service'), 'utf8'), /^RestartPreventExitStatus=2 7$/m)
   })
 
   void t.test('the example configuration can be read', async (t) => {

@@ -74,12 +74,14 @@ export function apt(run: RunCommand, { root, apt: settings }: Pick<HostSettings,
     },
     download: async (stanzas) => {
       emptyDownloads(directories)
+      let refused: readonly Stanza[] = []
       try {
         await ofApt('download', { argv: ['apt-get', '-q', ...own, 'download', ...named(stanzas)], cwd: directories.download })
       } finally {
-        await archives.takeIn(stanzas)
+        refused = await archives.takeIn(stanzas)
         emptyDownloads(directories)
       }
+      if (refused.length > 0) throw new Fault('APT_FAILED', `downloaded, but no regular file with the size and hash of the repository's index: ${refused.map(({ file }) => file).join(', ')}`)
     },
     install: (entries, statusFile) => run({
       argv: ['apt-get', '-y', '-q', ...option([...keepConfiguration, `DPkg::Lock::Timeout=${Math.ceil(settings.lockTimeoutMs / 1000)}`, 'APT::Status-Fd=3']), ...stagedOnly(entries)],

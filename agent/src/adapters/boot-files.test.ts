@@ -56,6 +56,10 @@ void t.test('Ubuntu 22.04: flavours side by side, and links in /boot', (t) => {
   const host = tree(t)
   install(host, '5.15.0-124-generic', '6.8.0-1018-gcp')
   host.place('etc/default/grub', 'GRUB_DEFAULT=0\n')
+  host.place('var/lib/dpkg/info/grub-common.list', '')
+  host.place('boot/grub/x', '')
+  t.same(bootProblems(readBoot(host.root)), [], 'what other packages bring is no boot loader')
+  host.place('var/lib/dpkg/info/grub-pc.postinst', '')
   t.match(bootProblems(readBoot(host.root)), [/grub.cfg is missing/])
   host.place('boot/grub/grub.cfg', menu('ubuntu-22.04-flavour-order'))
   host.link('boot/vmlinuz', 'vmlinuz-5.15.0-124-generic')
@@ -67,11 +71,13 @@ void t.test('Ubuntu 22.04: flavours side by side, and links in /boot', (t) => {
 
 void t.test('a container has none of this, and a rescue target is found in one too', (t) => {
   const host = tree(t)
-  t.same(readBoot(host.root), { files: [], rootLinks: [], grub: undefined, loaderEntries: [], modules: [], defaultTarget: undefined })
+  t.same(readBoot(host.root), { files: [], rootLinks: [], grub: undefined, loaderEntries: [], modules: [], systemUpdate: undefined, defaultTarget: undefined })
   host.link('etc/systemd/system/default.target', '/lib/systemd/system/rescue.target')
   host.place('boot/loader/entries/a-6.1.0.conf', 'linux /a/6.1.0/linux\n')
   t.match(readBoot(host.root), { loaderEntries: ['a-6.1.0.conf'], defaultTarget: 'rescue.target' })
   t.match(targetProblems(readBoot(host.root)), [/rescue.target/])
+  host.link('etc/system-update', '/var/lib/nowhere')
+  t.match(targetProblems(readBoot(host.root)), [/^\/etc\/system-update exists/, /rescue.target/], 'systemd asks for the link, not for what it leads to')
   t.end()
 })
 

@@ -6,6 +6,9 @@ import type { BootFile, BootReading } from '../domain/boot-check.ts'
 
 const missing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
 
+/** A package that installs the boot loader; of one that was removed without its settings dpkg keeps no postinst. */
+const grubPackage = /^grub-(?:pc|efi-(?:amd64|arm64|ia32|arm|riscv64)|ieee1275|xen|coreboot)\.postinst$/
+
 export function readBoot(root: string): BootReading {
   const at = (path: string): string => join(root, path)
   const text = (path: string): string | undefined => ifThere(() => readFileSync(at(path), 'utf8'))
@@ -13,10 +16,11 @@ export function readBoot(root: string): BootReading {
   return {
     files: names('/boot').flatMap((name) => bootFile(at('/boot'), name) ?? []),
     rootLinks: ['vmlinuz', 'initrd.img'].flatMap((name) => bootFile(at('/'), name) ?? []),
-    grub: existsSync(at('/boot/grub')) || existsSync(at('/etc/default/grub'))
+    grub: existsSync(at('/boot/grub/grub.cfg')) || names('/var/lib/dpkg/info').some((name) => grubPackage.test(name))
       ? { config: text('/boot/grub/grub.cfg'), environment: text('/boot/grub/grubenv'), custom: text('/boot/grub/custom.cfg') } : undefined,
     loaderEntries: ['/boot/loader/entries', '/efi/loader/entries', '/boot/efi/loader/entries'].flatMap(names).filter((name) => name.endsWith('.conf')),
     modules: names('/lib/modules').filter((name) => names(`/lib/modules/${name}`).length > 0),
+    systemUpdate: ['/system-update', '/etc/system-update'].find((path) => ifThere(() => lstatSync(at(path))) !== undefined),
     defaultTarget: linkName(at('/etc/systemd/system/default.target'))
   }
 }

@@ -1,11 +1,12 @@
 // The errors of Gitaly's last start before a position in its log: what this node says at a start that was well. Goes back
 // from there in pieces, over rotated and compressed files, and gives up after a bounded number of bytes. Decides nothing.
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, readSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { classifyLine } from '../domain/log-line.ts'
 import { emptyTestimony, type LogTestimony, startPhaseMs, testify } from '../domain/log-verdict.ts'
 import { readLogFile } from './log-file-lines.ts'
 import { isCompressed, type LogFile, logChain } from './log-files.ts'
+import { openLog } from './log-open.ts'
 import { type LogPosition, placeOf } from './log-place.ts'
 import { longestLine } from './line-splitter.ts'
 
@@ -46,7 +47,7 @@ function partsBefore(current: string, before: LogPosition, takenAtMs: number): r
 }
 
 async function lastInPlain(file: LogFile, end: number, limit: number): Promise<{ found: Found | undefined, read: number }> {
-  const fd = openSync(file.path, 'r')
+  const fd = openLog(file.path)
   let read = 0
   try {
     for (let to = Math.min(end, file.size); to > 0 && read < limit;) {

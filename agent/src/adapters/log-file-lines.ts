@@ -1,11 +1,12 @@
 // The lines of one file of Gitaly's log, plain or compressed, from a position on. Reads with its own descriptors, in blocks,
 // and lets others have their turn; holds no more than a block and one line. Never writes.
-import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, createReadStream, fstatSync, readSync } from 'node:fs'
 import { basename } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { createGunzip } from 'node:zlib'
 import { type LinePosition, LineSplitter } from './line-splitter.ts'
 import { isCompressed, type LogFile, missing } from './log-files.ts'
+import { openLog } from './log-open.ts'
 import type { LogPosition } from './log-place.ts'
 
 export interface LogSink {
@@ -37,7 +38,7 @@ export async function readLogFile(file: LogFile, from: LinePosition, sink: LogSi
 
 /** Opened and compared by inode, so that a rename between listing and opening reads nothing wrong. */
 async function readPlain(file: LogFile, from: LinePosition, sink: LogSink, { limit, goOn, closed }: FileReading): Promise<LogPosition | undefined> {
-  const fd = openSync(file.path, 'r')
+  const fd = openLog(file.path)
   try {
     const { ino: inode, size } = fstatSync(fd)
     if (inode !== file.inode) return undefined
@@ -67,7 +68,7 @@ async function readPlain(file: LogFile, from: LinePosition, sink: LogSink, { lim
 /** Offsets are those of the bytes before compression. Damage ends the file, and is said. */
 async function readCompressed(file: LogFile, from: LinePosition, sink: LogSink, { limit, goOn }: FileReading): Promise<LogPosition> {
   const { inode } = file
-  const source = createReadStream(file.path)
+  const source = createReadStream('', { fd: openLog(file.path) })
   const bytes = source.pipe(createGunzip())
   source.on('error', (error) => { bytes.destroy(error) })
   const splitter = new LineSplitter(from, (text, offset) => sink.line(text, { inode, offset }))

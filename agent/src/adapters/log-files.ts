@@ -1,8 +1,9 @@
 // svlogd's files as one chain: `current`, and before it the rotated `@<TAI64N>.s` or `.u` in the order of their names. Lists
 // them as they were at one moment, though svlogd renames, compresses and removes them meanwhile; log-place.ts finds a
 // position in them again, log-file-lines.ts reads them. Never writes.
-import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
+import { closeSync, readdirSync, readSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { logStats, openLog } from './log-open.ts'
 
 export interface LogFile {
   readonly path: string
@@ -20,7 +21,7 @@ const labelLength = '@'.length + 24
 /** svlogd renames a few files a day; whoever meets one looks again. */
 const attempts = 20
 
-/** Oldest first, `current` last. @throws what the file system throws, except that there is no log yet. */
+/** Oldest first, `current` last. @throws what the file system throws, except that there is no log yet; Fault: one is no regular file. */
 export function logChain(current: string): readonly LogFile[] {
   for (let attempt = 1; ; attempt++) {
     const names = list(current)
@@ -46,7 +47,7 @@ function list(current: string): readonly string[] {
 
 function stat(path: string, name: string): LogFile | undefined {
   try {
-    const { ino, size, birthtimeMs } = statSync(path)
+    const { ino, size, birthtimeMs } = logStats(path)
     return { path, label: name.slice(0, labelLength), inode: ino, size, madeAtMs: birthtimeMs }
   } catch (error) {
     if (missing(error)) return undefined
@@ -64,7 +65,7 @@ export function rotatedAtMs({ path }: Pick<LogFile, 'path'>): number | undefined
 
 /** By its first bytes: svlogd gives a compressed file no other name. */
 export function isCompressed({ path }: Pick<LogFile, 'path'>): boolean {
-  const fd = openSync(path, 'r')
+  const fd = openLog(path)
   try {
     const magic = Buffer.alloc(2)
     return readSync(fd, magic, 0, 2, 0) === 2 && magic[0] === 0x1f && magic[1] === 0x8b

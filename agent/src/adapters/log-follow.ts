@@ -1,12 +1,13 @@
 // Follows Gitaly's log over svlogd rotation without losing or repeating a line, on the package `tail`. Bare tail reads
 // by path and loses 7-75 % of lines over rotation; here it reads an own descriptor, so a rename cannot move it, and this
 // wrapper walks from inode to inode. What is lost for good (truncation, a vanished file) is said as a gap.
-import { closeSync, fstatSync, openSync, readlinkSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, readlinkSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { Tail } from 'tail'
 import { LineSplitter } from './line-splitter.ts'
 import { type LogSink } from './log-file-lines.ts'
-import { isCompressed, type LogFile, logChain } from './log-files.ts'
+import { isCompressed, type LogFile, logChain, missing } from './log-files.ts'
+import { openLog } from './log-open.ts'
 import { type LogPosition, placeOf } from './log-place.ts'
 
 const pollMs = 200
@@ -85,7 +86,10 @@ export function followLog(current: string, from: LogPosition | undefined, sink: 
 
   const openFile = (path: string, inode: number, from: Omit<LogPosition, 'inode'>): boolean => {
     let fd: number
-    try { fd = openSync(path, 'r') } catch { return false }
+    try { fd = openLog(path) } catch (error) {
+      if (missing(error)) return false
+      throw error
+    }
     const stat = fstatSync(fd)
     if (stat.ino !== inode) { closeSync(fd); return false }
     let start = from

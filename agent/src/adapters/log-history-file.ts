@@ -1,5 +1,6 @@
 // The history of start-up errors on disk: STATE/log-history.json. What cannot be read excuses nothing, and what cannot be
 // written is said: a verdict is never better for it.
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type LogHistory, noHistory } from '../domain/log-history.ts'
 import type { Logger } from '../ports.ts'
@@ -10,6 +11,8 @@ export class LogHistoryFile {
   readonly #files: StateFiles
   readonly #log: Logger
   #history: LogHistory | undefined
+  /** Of the file that was read or written last. */
+  #stamp = ''
 
   constructor(stateDirectory: string, log: Logger, files: StateFiles = stateFiles()) {
     this.#path = join(stateDirectory, 'log-history.json')
@@ -17,9 +20,13 @@ export class LogHistoryFile {
     this.#log = log
   }
 
-  /** Read once: this process alone writes it. */
+  /** As it is on disk: a person's command line writes it too, beside the running agent. Read again when it is another file. */
   get history(): LogHistory {
-    this.#history ??= this.#read()
+    const stamp = this.#stampNow()
+    if (this.#history === undefined || stamp !== this.#stamp) {
+      this.#stamp = stamp
+      this.#history = this.#read()
+    }
     return this.#history
   }
 
@@ -27,7 +34,14 @@ export class LogHistoryFile {
   change(next: LogHistory): void {
     if (JSON.stringify(next) === JSON.stringify(this.history)) return
     this.#history = next
-    try { this.#files.replace(this.#path, next) } catch (error) { this.#log.error({ file: this.#path, error: String(error) }, 'the history of start-up errors cannot be written') }
+    try { this.#files.replace(this.#path, next); this.#stamp = this.#stampNow() } catch (error) { this.#log.error({ file: this.#path, error: String(error) }, 'the history of start-up errors cannot be written') }
+  }
+
+  #stampNow(): string {
+    try {
+      const stat = statSync(this.#path, { throwIfNoEntry: false, bigint: true })
+      return stat === undefined ? '' : `${stat.ino} ${stat.mtimeNs} ${stat.size}`
+    } catch (error) { return String(error) }
   }
 
   #read(): LogHistory {

@@ -1,11 +1,12 @@
 // A position in Gitaly's log, and how it is found again: inode + byte offset survive every rename, but not the compression of
 // the file, and the inode of a removed file is soon given to a new one. So a position also keeps which file stands before its
 // own; one that was taken without that (the mark of a stop) is found by its time. Decides by names and bytes, reads no line.
-import { openSync, closeSync, readSync } from 'node:fs'
+import { closeSync, readSync } from 'node:fs'
 import { constants, gunzipSync } from 'node:zlib'
 import { classifyLine } from '../domain/log-line.ts'
 import type { LinePosition } from './line-splitter.ts'
 import { isCompressed, type LogFile, logChain, missing, rotatedAtMs } from './log-files.ts'
+import { openLog } from './log-open.ts'
 
 export interface LogPosition extends LinePosition {
   readonly inode: number
@@ -63,7 +64,7 @@ function holds(file: LogFile, takenAtMs: number | undefined): boolean {
 /** The first time that a compressed file tells; 0 = none. */
 function beginsAtMs({ path }: LogFile): number {
   const head = Buffer.alloc(16 * 1024)
-  const fd = openSync(path, 'r')
+  const fd = openLog(path)
   try {
     const bytes = gunzipSync(head.subarray(0, readSync(fd, head, 0, head.length, 0)), { finishFlush: constants.Z_SYNC_FLUSH })
     return bytes.toString('utf8').split('\n').slice(0, -1).map((line) => classifyLine(line).timeMs).find((timeMs) => timeMs > 0) ?? 0

@@ -2,9 +2,21 @@
 // the payment. Used by agent and units alike: imports nothing heavy.
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { Fault } from '@pitstop/shared/fault'
+import { asFault, chain, Fault } from '@pitstop/shared/fault'
 import type { FailedPayment, Obligation } from '../domain/obligation.ts'
 import { type StateFiles, stateFiles } from './state-file.ts'
+
+export interface UnreadableObligation {
+  readonly path: string
+  readonly text: string
+}
+
+/** What a person can do about it. */
+export const unreadableHint = (path: string): string => `look at ${path}: what it says in "pay" is to be done by hand, then remove it`
+
+const needed = ['id', 'kind', 'orderId', 'planHash', 'what', 'pay', 'deadlineMs', 'madeAtMs', 'payable', 'dueAtMs', 'boundToBoot'] as const satisfies readonly (keyof Obligation)[]
+
+const toStandardError = ({ text }: UnreadableObligation): void => { process.stderr.write(`a promise cannot be read: ${text}\n`) }
 
 export class ObligationStore {
   readonly #directory: string
@@ -28,13 +40,24 @@ export class ObligationStore {
     return this.read(obligation.id) ?? obligation
   }
 
+  /** @throws Fault STATE_UNREADABLE. */
   read(id: string): Obligation | undefined {
-    return this.#files.read(this.#pathOf(id)) as Obligation | undefined
+    const path = this.#pathOf(id)
+    const value = this.#files.read(path) as Partial<Obligation> | undefined
+    if (value === undefined) return undefined
+    const missing = needed.filter((key) => value[key] === undefined)
+    if (missing.length > 0 || value.id !== id || !Array.isArray(value.pay)) throw new Fault('STATE_UNREADABLE', `${path} is no promise: ${missing.length > 0 ? `it lacks ${missing.join(', ')}` : 'it is another one\'s'}`)
+    return value as Obligation
   }
 
-  unpaid(): readonly Obligation[] {
-    return this.#files.list(this.#directory).filter((name) => name.endsWith('.json'))
-      .flatMap((name) => this.read(name.slice(0, -'.json'.length)) ?? [])
+  /** Each read on its own: one that cannot be read keeps nobody from paying the others. @param report is told of those. */
+  unpaid(report: (unreadable: UnreadableObligation) => void = toStandardError): readonly Obligation[] {
+    return this.#files.list(this.#directory).filter((name) => name.endsWith('.json')).flatMap((name) => {
+      try { return this.read(name.slice(0, -'.json'.length)) ?? [] } catch (error) {
+        report({ path: join(this.#directory, name), text: chain(asFault(error)) })
+        return []
+      }
+    })
   }
 
   /** Paid or void. Paying twice is harmless, so the removal need not be durable. */
@@ -49,7 +72,9 @@ export class ObligationStore {
   }
 
   failure(id: string): FailedPayment | undefined {
-    return this.#files.read(this.#failureOf(id)) as FailedPayment | undefined
+    try { return this.#files.read(this.#failureOf(id)) as FailedPayment | undefined } catch (error) {
+      return { atMs: 0, attempts: 0, text: `why it is not paid cannot be read: ${chain(asFault(error))}`, waiting: true }
+    }
   }
 
   #pathOf(id: string): string {

@@ -131,3 +131,22 @@ void t.test('each new boot is counted once, to the reboot order that it follows'
   t.ok(existsSync(join(folder, 'boot.json')))
   t.end()
 })
+
+void t.test('a boot long after a reboot that failed is nobody\'s order; one that came late after all is its own', (t) => {
+  const cases: readonly (readonly [string, number, number, string])[] = [
+    ['the request was taken off the mark', 0, 100 + 4 * 60_000, id], ['late', 120, 120 + 4 * 60_000, id], ['days later', 120, 9 * 86_400_000, ''],
+    ['days later, given back', 0, 9 * 86_400_000, '']
+  ]
+  for (const [name, rebootRequestedAtMs, bootedAtMs, expected] of cases) {
+    const store = new OrderStore(fresh(t))
+    store.prepare()
+    recordBoot(store, 'b1', 0)
+    store.accept(order, grant)
+    store.decide(id, begun)
+    store.markStop(id, { stopBegunAtMs: 90, stoppedAtMs: 100, stopNote: '', rebootRequestedAtMs })
+    store.finish(id, { ...outcome, status: 'failed' })
+    t.match(recordBoot(store, 'b2', bootedAtMs + 60 * 60_000, bootedAtMs), { orderId: expected }, name)
+    t.same(store.read(id)?.boots, expected === '' ? [] : ['b2'], name)
+  }
+  t.end()
+})

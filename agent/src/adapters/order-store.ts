@@ -10,7 +10,7 @@
 //   orders/ID/going-down             the reboot was asked for, and it comes (unit)
 //   orders/ID/settings.json          what the unit works with (agent)
 // Used by agent and units alike: imports nothing heavy. Never deletes: an order id stays known for ever.
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault } from '@pitstop/shared/fault'
 import { type AcceptedOrder, type Decision, type Grant, isOrderId, type OrderFiles, type Outcome, type ReadyMark, type StopMark } from '../domain/order-record.ts'
@@ -121,7 +121,9 @@ export class OrderStore {
   }
 
   /** Not durable: it speaks to the end of the unit in this boot alone. */
-  markGoingDown(id: string): void { writeFileSync(this.goingDownFile(id), '') }
+  markGoingDown(id: string): void { writeFileSync(this.goingDownFile(id), '', { mode: 0o600 }) }
+
+  unmarkGoingDown(id: string): void { rmSync(this.goingDownFile(id), { force: true }) }
 
   goingDownFile(id: string): string { return this.pathOf(id, 'going-down') }
 

@@ -1,6 +1,6 @@
 // Asking whether the host wants a reboot: needrestart is run when it is asked for, its answer kept while no package changes,
 // and without it files and kernels still answer.
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { unitObstacle } from '../domain/boot-unit.ts'
@@ -38,13 +38,16 @@ void t.test('its answer is kept as long as no package changes, and never asked f
   t.equal(fake.read('asked'), '')
   t.match(await host.rebootNeeds.ask(60_000), { required: true, because: [/dbus.service/] })
   t.match(await host.rebootNeeds.ask(60_000), { required: true })
-  t.equal(fake.read('asked'), '-b -r l\n', 'once, and only to list')
+  const asked = `-b -r l -c ${join(fake.root, 'var/cache/pitstop-agent/needrestart.conf')}\n`
+  t.equal(fake.read('asked'), asked, 'once, and only to list')
+  t.match(fake.read('var/cache/pitstop-agent/needrestart.conf'), /<> };\n[^]*\n\$nrconf\{interpscan\} = 0;\n$/, 'behind the host\'s own configuration: no interpreter is run')
+  t.equal(statSync(join(fake.root, 'var/cache/pitstop-agent/needrestart.conf')).mode & 0o777, 0o600)
   t.match(host.rebootNeeds.remembered(), { required: true })
   rmSync(join(fake.root, 'var/lib/dpkg/status'))
   fake.write('var/lib/dpkg/status', 'ab')
   t.match(host.rebootNeeds.remembered(), { required: false }, 'packages have changed since')
   t.match(await host.rebootNeeds.ask(60_000), { required: true })
-  t.equal(fake.read('asked'), '-b -r l\n-b -r l\n')
+  t.equal(fake.read('asked'), asked + asked)
 })
 
 void t.test('what cannot be read asks for a reboot rather than against it', async (t) => {

@@ -31,7 +31,7 @@ export function rebootNeeds(run: RunCommand, files: HostFiles, settings: HostSet
   return {
     ask: async (maxAgeMs = 0) => {
       const [stamp, at] = [files.packagesStamp(), performance.now()]
-      if (last?.stamp !== stamp || at - last.at >= maxAgeMs) last = { stamp, at, answer: await askNeedrestart(run, settings.path) }
+      if (last?.stamp !== stamp || at - last.at >= maxAgeMs) last = { stamp, at, answer: await askNeedrestart(run, settings) }
       return judge(last.answer)
     },
     remembered: () => judge(last?.stamp === files.packagesStamp() ? last.answer : undefined)

@@ -1,9 +1,10 @@
 // The .deb files that lie ready, and what is known of them. A file counts only if it has the hash of the repository's
-// signed index; it was downloaded elsewhere and moved here whole. The index is durable, the files need not be: their hash tells.
+// signed index; it was downloaded elsewhere, by another user (_apt), and is copied: nothing of that user's is ever moved here,
+// given other rights or followed. The index is durable, the files need not be: their hash tells.
 import { createHash } from 'node:crypto'
-import { chmodSync, chownSync, createReadStream, readdirSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import { constants, readdirSync, renameSync, rmSync, statfsSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import type { Stanza } from '../domain/apt-stanza.ts'
 import { nothingStaged, packagesFile, type StagedIndex, type StagedPackage } from '../domain/staged-packages.ts'
 import type { FreeForPackages } from '../domain/package-space.ts'
@@ -39,14 +40,29 @@ export class StagedArchives implements Archives {
     return found
   }
 
-  /** Moves what was downloaded whole in among the staged. */
-  async takeIn(stanzas: readonly Stanza[]): Promise<void> {
-    for (const each of stanzas) {
-      const from = join(this.#directories.download, each.file)
-      if (!await isWhole(from, each)) continue
-      chmodSync(from, 0o644)
-      if (process.getuid?.() === 0) chownSync(from, 0, 0)
-      renameSync(from, join(this.#directories.staged, each.file))
+  /** Copies what was downloaded whole in among the staged. @returns those that were not. */
+  async takeIn(stanzas: readonly Stanza[]): Promise<readonly Stanza[]> {
+    const refused: Stanza[] = []
+    for (const each of stanzas) if (!await this.#copyIn(each)) refused.push(each)
+    return refused
+  }
+
+  async #copyIn(stanza: Stanza): Promise<boolean> {
+    const from = join(this.#directories.download, stanza.file)
+    const temporary = join(this.#directories.staged, `.${stanza.file}.tmp`)
+    rmSync(temporary, { force: true })
+    const copy = await open(temporary, 'wx', 0o600)
+    try {
+      if (!await isWhole(from, stanza, copy)) return false
+      // Of our own file: apt reads it as _apt.
+      await copy.chmod(0o644)
+      await copy.sync()
+      renameSync(temporary, join(this.#directories.staged, stanza.file))
+      unlinkSync(from)
+      return true
+    } finally {
+      await copy.close()
+      rmSync(temporary, { force: true })
     }
   }
 
@@ -74,9 +90,32 @@ export class StagedArchives implements Archives {
   }
 }
 
-async function isWhole(path: string, { size, sha256 }: Pick<Stanza, 'size' | 'sha256'>): Promise<boolean> {
-  if (statSync(path, { throwIfNoEntry: false })?.size !== size) return false
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
-  return hash.digest('hex') === sha256
+const blockSize = 256 * 1024
+
+/** @param copy gets the very bytes that were hashed: who wrote the file may go on writing. */
+async function isWhole(path: string, { size, sha256 }: Pick<Stanza, 'size' | 'sha256'>, copy?: FileHandle): Promise<boolean> {
+  const file = await openUnfollowed(path)
+  if (file === undefined) return false
+  try {
+    const stat = await file.stat()
+    if (!stat.isFile() || stat.nlink !== 1 || stat.size !== size) return false
+    const hash = createHash('sha256')
+    const block = Buffer.allocUnsafe(blockSize)
+    for (let left = size; ;) {
+      const { bytesRead } = await file.read(block, 0, blockSize, null)
+      left -= bytesRead
+      if (left < 0) return false
+      if (bytesRead === 0) return left === 0 && hash.digest('hex') === sha256
+      hash.update(block.subarray(0, bytesRead))
+      await copy?.writeFile(block.subarray(0, bytesRead))
+    }
+  } finally { await file.close() }
+}
+
+/** undefined = nothing there, a link or a socket. A FIFO holds up nobody. */
+async function openUnfollowed(path: string): Promise<FileHandle | undefined> {
+  try { return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK) } catch (error) {
+    if (['ENOENT', 'ELOOP', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
 }

@@ -27,7 +27,8 @@ export function units(run: RunCommand): Units {
 
 function understand(word: string): UnitState {
   switch (word) {
-    case 'active': case 'activating': case 'reloading': case 'deactivating': return 'active'
+    case 'active': case 'activating': case 'reloading': return 'active'
+    case 'deactivating': return 'ending'
     case 'inactive': case 'failed': return 'gone'
     // systemd 252 says "unknown" for some units that were collected; nothing runs there either.
     case 'unknown': return 'gone'

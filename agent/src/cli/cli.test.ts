@@ -1,6 +1,7 @@
 // The command line as a person uses it: real processes on a fake host, with and without root, agent and coordinator.
 import { spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -11,6 +12,7 @@ import type { AcceptedOrder } from '../domain/order-record.ts'
 import { type FakeHost, fakeHost, makeCertificates } from '../fixtures/fake-host.ts'
 import { placeHook } from '../fixtures/hook-files.ts'
 import { startAgent } from '../main.ts'
+import type { RunCommand } from '../ports.ts'
 import { doctor } from './doctor.ts'
 import { init } from './init.ts'
 
@@ -20,10 +22,12 @@ t.teardown(() => { rmSync(tls, { recursive: true }) })
 
 interface Ran { readonly exit: number | null, readonly out: string, readonly err: string }
 
-function pitstopAgent(...args: readonly string[]): Promise<Ran> {
+const pitstopAgent = (...args: readonly string[]): Promise<Ran> => ran('main.ts', ...args)
+
+function ran(entry: string, ...args: readonly string[]): Promise<Ran> {
   const { NODE_OPTIONS: _loader, ...env } = process.env
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [new URL('main.ts', import.meta.url).pathname, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [new URL(entry, import.meta.url).pathname, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     let [out, err] = ['', '']
     child.stdout.on('data', (chunk: Buffer) => { out += chunk.toString() })
     child.stderr.on('data', (chunk: Buffer) => { err += chunk.toString() })
@@ -184,6 +188,8 @@ void t.test('doctor without root: says so first, and does not judge what only ro
   t.equal(exit, 1, 'what was not judged is not fine')
   t.match(findings.filter(({ topic, level }) => topic === 'gitaly' && level === 'not-judged'), [{ hint: 'only root can tell', text: /access denied/ }])
   t.notMatch(out, /gitlab-ctl (?:tail|status)/, 'no advice that misleads')
+  t.notOk(findings.some(({ topic, level }) => topic === 'orders' && level === 'fine'), 'no order is called possible')
+  t.match(findings.find(({ topic, text }) => topic === 'orders' && text.startsWith('stage')), { level: 'not-judged', text: /nothing seen so far/ })
   host.write('audit', 'a is half-configured')
   t.match((await doctorSays(configuration, false)).out, /NO {2}DPKG_BROKEN/, 'what anybody can see is judged')
 })
@@ -201,7 +207,7 @@ void t.test('init writes a configuration that parses, a key and its request once
   const args = ['init', '--fleet', 'gprd', '--node', 'gitaly-03.example', '--coordinator', 'a.example:7442', 'b.example:7442', '--gitaly', '127.0.0.1:8075', '--pki', join(folder, 'pki')]
   const { out, exit, err } = await pitstopAgent('--config', file, ...args)
   t.equal(exit, 0, err)
-  t.match(out, /pitstop pki issue --request pitstop\.csr --role agent --name gitaly-03\.example --output gitaly-03\.example\.pem/)
+  t.match(out, /pitstop pki issue --request gitaly-03\.example\.csr --role agent --name gitaly-03\.example --output gitaly-03\.example\.pem --authority-key \.\/authority\.key --authority-certificate \.\/authority\.pem\n.*copy gitaly-03\.example\.pem to .* and authority\.pem to .*\n +systemctl start pitstop-agent\n +pitstop-agent .*doctor\n$/)
   const text = readFileSync(file, 'utf8')
   t.match(parseSettings(file, text), { fleet: 'gprd', node: 'gitaly-03.example', coordinators: ['a.example:7442', 'b.example:7442'], host: { mode: 'act', gitaly: { address: '127.0.0.1:8075' } } })
   const uncommented = parseSettings(file, text.replaceAll(/^(\s*)# (\s*[a-z-]+:(?: \S.*)?)$/gm, '$1$2'))
@@ -218,14 +224,46 @@ void t.test('init writes a configuration that parses, a key and its request once
   t.match(parseSettings(file, readFileSync(file, 'utf8')), { host: { mode: 'observe' } })
 })
 
-void t.test('init asks for a name when the host has only a short one, and refuses what does not parse before it writes', (t) => {
+void t.test('init asks for a name when the host has only a short one, and refuses what does not parse before it writes', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'pitstop-init-'))
   t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
   const options = { fleet: 'gprd', coordinator: [], gitaly: '127.0.0.1:8075', listen: '0.0.0.0:7441', pki: join(folder, 'pki') }
-  const hostname = join(folder, 'hostname')
-  writeFileSync(hostname, 'gitaly-03\n')
-  t.throws(() => init(join(folder, 'agent.yml'), options, hostname), { code: 'INVALID_INPUT', message: /"gitaly-03", which is no FQDN/, hint: /--node/ })
-  t.throws(() => init(join(folder, 'agent.yml'), { ...options, node: 'a.example', listen: 'nowhere' }, hostname), { code: 'INVALID_CONFIGURATION', message: /listen/ })
+  const hostnameFile = join(folder, 'hostname')
+  writeFileSync(hostnameFile, 'gitaly-03\n')
+  const said = (stdout: string, code = 0): { hostnameFile: string, run: RunCommand } => ({ hostnameFile, run: ({ argv, deadlineMs }) => {
+    t.same([argv, deadlineMs], [['hostname', '-f'], 2000])
+    return Promise.resolve({ code, signal: null, stdout, stderr: '', truncated: false, timedOut: false, elapsedMs: 1 })
+  } })
+  for (const resolved of [said('gitaly-03\n'), said('', 1), said('localhost.localdomain\n'), { hostnameFile, run: () => Promise.reject(new Error('no hostname here')) }]) {
+    await t.rejects(init(join(folder, 'agent.yml'), options, resolved), { code: 'INVALID_INPUT', message: /hostname holds "gitaly-03" and hostname -f says/, hint: /--node gitaly-03\.example\.internal/ })
+  }
+  await t.rejects(init(join(folder, 'agent.yml'), { ...options, node: 'a.example', listen: 'nowhere' }), { code: 'INVALID_CONFIGURATION', message: /listen/ })
   t.notOk(existsSync(options.pki))
-  t.end()
+  t.equal(await init(join(folder, 'agent.yml'), options, said('Gitaly-03.example.internal\n')), 0)
+  t.match(readFileSync(join(folder, 'agent.yml'), 'utf8'), /^node: gitaly-03\.example\.internal$/m)
+})
+
+void t.test('serve ends at once, with what and why, when its port is taken', async (t) => {
+  const { agent, configuration } = await world(t)
+  const holder = createServer()
+  await new Promise<void>((resolve) => { holder.listen(0, '127.0.0.1', resolve) })
+  t.teardown(() => { holder.close() })
+  const { port } = holder.address() as AddressInfo
+  writeFileSync(configuration, readFileSync(configuration, 'utf8').replace('127.0.0.1:0', `127.0.0.1:${port}`))
+  const expected = { exit: 1, err: new RegExp(`nothing can listen on 127\\.0\\.0\\.1:${port}: it is taken.*\\n.*ss -ltnp 'sport = :${port}'`) }
+  t.match(await agent('serve'), expected)
+  t.match(await ran('service.ts', configuration), expected, 'the entry of the package')
+})
+
+void t.test('may-reboot for an order that is not here says where the orders are', async (t) => {
+  const { agent } = await world(t)
+  t.match(await agent('may-reboot', id), { exit: 3, out: /NOT_FOUND: there is no order .*\n.*pitstop-agent status/ })
+})
+
+void t.test('doctor: without a certificate nobody else is blamed', async (t) => {
+  const { configuration } = await world(t, 'coordinators: [127.0.0.1:1]\n')
+  const coordinators = async (): Promise<string> => (await doctorSays(configuration, true)).findings.filter(({ topic }) => topic === 'coordinators').map(({ text }) => text).join('\n')
+  t.match(await coordinators(), /127\.0\.0\.1:1 does not answer/)
+  writeFileSync(configuration, readFileSync(configuration, 'utf8').replace(`${tls}/agent.pem`, '/no/such.pem'))
+  t.equal(await coordinators(), 'not asked: no certificate yet')
 })

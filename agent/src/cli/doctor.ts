@@ -16,7 +16,7 @@ export async function doctor(settings: Settings, json: boolean, isRoot = process
   try {
     const now = systemClock.now()
     const [service, listen, coordinators, gitaly, packages, orders] = await Promise.all([
-      lookAtService(host, now), lookAtListen(settings), lookAtCoordinators(settings), lookAtGitaly(settings, host), lookAtPackages(host), lookAtOrders(settings, host)
+      lookAtService(host, now), lookAtListen(settings, isRoot), lookAtCoordinators(settings, isRoot), lookAtGitaly(settings, host), lookAtPackages(host), lookAtOrders(settings, host)
     ])
     const found = [
       fine('configuration', `${settings.file}: node ${settings.node} of fleet ${settings.fleet}${settings.host.mode === 'observe' ? ', observing only' : ''}`),

@@ -4,10 +4,12 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { asFault, chain, Fault } from '@pitstop/shared/fault'
 import { isNodeName } from '@pitstop/shared/identity'
-import { parseSettings } from '../config.ts'
+import { commandRunner } from '../adapters/run-command.ts'
+import { defaultCommandPath, defaultConfigurationFile, parseSettings } from '../config.ts'
 import { configurationTemplate } from '../config-template.ts'
 import { typed } from '../domain/typed.ts'
 import { makeKey, signingRequest } from '../pki/signing-request.ts'
+import type { RunCommand } from '../ports.ts'
 
 export interface InitOptions {
   readonly fleet: string
@@ -21,9 +23,9 @@ export interface InitOptions {
   readonly observe?: boolean
 }
 
-export function init(file: string, options: InitOptions, hostnameFile = '/etc/hostname'): number {
+export async function init(file: string, options: InitOptions, { hostnameFile = '/etc/hostname', run = commandRunner(defaultCommandPath) }: { hostnameFile?: string, run?: RunCommand } = {}): Promise<number> {
   if (existsSync(file)) throw new Fault('INVALID_INPUT', `${file} exists already and is not replaced`, { hint: 'edit it, then: pitstop-agent doctor; or name another file with --config' })
-  const node = options.node ?? ownName(hostnameFile)
+  const node = options.node ?? await ownName(hostnameFile, run)
   const at = (name: string): string => join(options.pki, name)
   const tls = { certificate: at('pitstop.pem'), key: at('pitstop.key'), authority: at('authority.pem') }
   const text = configurationTemplate({
@@ -45,19 +47,31 @@ export function init(file: string, options: InitOptions, hostnameFile = '/etc/ho
     `key (stays here${made ? '' : '; it was there already'}): ${tls.key}`,
     `signing request: ${at('pitstop.csr')}`,
     'next:',
-    `  where the authority is:  ${typed(['pitstop', 'pki', 'issue', '--request', 'pitstop.csr', '--role', 'agent', '--name', node, '--output', `${node}.pem`])}`,
-    `  on this host:            put that file at ${tls.certificate} and the authority's at ${tls.authority}`,
-    '                           systemctl enable --now pitstop-agent && pitstop-agent doctor'
+    `  where the authority is:  copy the request there as ${node}.csr, then type:`,
+    `    ${typed(['pitstop', 'pki', 'issue', '--request', `${node}.csr`, '--role', 'agent', '--name', node, '--output', `${node}.pem`, '--authority-key', './authority.key', '--authority-certificate', './authority.pem'])}`,
+    `  on this host:            copy ${node}.pem to ${tls.certificate} and authority.pem to ${tls.authority}, then type:`,
+    '    systemctl start pitstop-agent',
+    `    ${typed(['pitstop-agent', ...file === defaultConfigurationFile ? [] : ['--config', file], 'doctor'])}`
   ].join('\n')}\n`)
   return 0
 }
 
-/** Not by DNS: that may hang, and says whatever it likes. */
-function ownName(hostnameFile: string): string {
+/** How long a resolver may keep `hostname -f` waiting. */
+const hostnameDeadlineMs = 2000
+
+const isOwnName = (name: string): boolean => isNodeName(name) && name.includes('.')
+
+/** The file first: `hostname -f` asks the resolver, which may hang, and says whatever it likes. */
+async function ownName(hostnameFile: string, run: RunCommand): Promise<string> {
   let name = ''
   try { name = readFileSync(hostnameFile, 'utf8').trim().toLowerCase() } catch { /* asked for below */ }
-  if (isNodeName(name) && name.includes('.')) return name
-  throw new Fault('INVALID_INPUT', `${hostnameFile} holds ${name === '' ? 'no name' : `"${name}"`}, which is no FQDN: short names are not unique`, { hint: 'name the host as the inventory does: --node gitaly-03.example.internal' })
+  if (isOwnName(name)) return name
+  const asked = await run({ argv: ['hostname', '-f'], deadlineMs: hostnameDeadlineMs, graceMs: 100 }).catch(() => undefined)
+  const resolved = asked?.code === 0 ? asked.stdout.trim().toLowerCase() : ''
+  // What every host calls itself names none of them.
+  if (isOwnName(resolved) && !resolved.startsWith('localhost.')) return resolved
+  throw new Fault('INVALID_INPUT', `this host's FQDN is not known: ${hostnameFile} holds ${name === '' ? 'no name' : `"${name}"`} and hostname -f says ${resolved === '' ? 'nothing usable' : `"${resolved}"`}; short names are not unique`,
+    { hint: 'name the host as the inventory does: --node gitaly-03.example.internal' })
 }
 
 function readKey(path: string): string {

@@ -4,6 +4,7 @@ import { asFault, chain } from '@pitstop/shared/fault'
 import { release } from '@pitstop/shared/release'
 import type { InitOptions } from './init.ts'
 import { defaultConfigurationFile, loadSettings, type Settings } from '../config.ts'
+import { typed } from '../domain/typed.ts'
 
 const program = new Command('pitstop-agent')
   .description('Patches and reboots this Gitaly host when a pitstop coordinator of its fleet says so.')
@@ -15,7 +16,7 @@ const program = new Command('pitstop-agent')
 Exit codes: 0 done, 1 failed, unhealthy or something in the way, 2 wrong usage or configuration, 3 the order may not begin (may-reboot), 4 too late (cancel)
 
 Examples:
-  pitstop-agent init --fleet gprd --coordinator pitstop.example.internal:7442 --gitaly 127.0.0.1:8075
+  pitstop-agent init --fleet gprd --node gitaly-03.example.internal --coordinator pitstop.example.internal:7442 --gitaly 127.0.0.1:8075
                                                   write the configuration, the host's key and its signing request
   pitstop-agent serve                             run the agent (systemd does this)
   pitstop-agent doctor                            everything that would be a veto now, in plain words
@@ -54,9 +55,14 @@ program.command('after-ready').description('run the hooks of after-ready once mo
   const { afterReady } = await import('./after-ready.ts')
   process.exitCode = await afterReady(settings())
 })
+program.command('accept-log-errors').requiredOption('--reason <text>', 'why they are harmless; kept with your name')
+  .description('errors in Gitaly\'s log that made this boot unhealthy are known from now on').action(async (options: { reason: string }) => {
+    const { acceptLogErrors } = await import('./accept-log-errors.ts')
+    process.exitCode = acceptLogErrors(settings(), options.reason)
+  })
 program.command('init').description('write a commented configuration, the host\'s key and its signing request')
   .requiredOption('--fleet <name>', 'as the coordinator\'s')
-  .option('--node <fqdn>', 'this host, as in the inventory; without: /etc/hostname')
+  .option('--node <fqdn>', 'this host, as in the inventory; without: /etc/hostname, else what hostname -f says')
   .option('--coordinator <host:port...>', 'who hears "I am back"', [])
   .requiredOption('--gitaly <address>', 'Gitaly\'s own listener: host:port, unix:/path or tls://host:port')
   .option('--token-file <file>', 'with the token of Gitaly\'s configuration')
@@ -66,7 +72,7 @@ program.command('init').description('write a commented configuration, the host\'
   .option('--observe', 'only write down what orders would do')
   .action(async (options: InitOptions) => {
     const { init } = await import('./init.ts')
-    process.exitCode = init(program.opts<{ config: string }>().config, options)
+    process.exitCode = await init(program.opts<{ config: string }>().config, options)
   })
 const unit = program.command('unit', { hidden: true }).description('the bodies of the transient units')
 unit.command('upgrade').argument('<order>').action(async (order: string) => {
@@ -84,7 +90,8 @@ try {
   if (thrown instanceof CommanderError) process.exit(thrown.exitCode === 0 ? 0 : 2)
   const fault = asFault(thrown)
   // Advice for root misleads anybody else.
-  const hint = process.geteuid?.() !== 0 && /EACCES|EPERM/.test(chain(fault)) ? `only root may: sudo pitstop-agent ${program.args.join(' ')}` : fault.hint
+  const hint = process.geteuid?.() !== 0 && /EACCES|EPERM/.test(chain(fault)) ? `only root may: ${typed(['sudo', 'pitstop-agent', ...process.argv.slice(2)])}` : fault.hint
   process.stderr.write(`${fault.message}\n${hint === '' ? '' : `  ${hint}\n`}`)
-  process.exitCode = ['INVALID_CONFIGURATION', 'INVALID_INPUT', 'NOT_FOUND'].includes(fault.code) ? 2 : 1
+  // At once: whatever half a start has left open would keep `serve` from ending.
+  process.exit(['INVALID_CONFIGURATION', 'INVALID_INPUT', 'NOT_FOUND'].includes(fault.code) ? 2 : 1)
 }

@@ -14,5 +14,6 @@ try {
 } catch (thrown) {
   const fault = asFault(thrown)
   process.stderr.write(`${fault.message}\n${fault.hint === '' ? '' : `  ${fault.hint}\n`}`)
-  process.exitCode = fault.code === 'INVALID_CONFIGURATION' ? 2 : 1
+  // At once: whatever half a start has left open would keep systemd waiting for a "ready" that never comes.
+  process.exit(fault.code === 'INVALID_CONFIGURATION' ? 2 : 1)
 }

@@ -1,7 +1,8 @@
 // `status`: boot, epoch, orders and unpaid promises of this host as they stand on disk. Asks no coordinator and no agent.
 import { formatDuration } from '@pitstop/shared/duration'
 import { type BootRecord, OrderStore } from '../adapters/order-store.ts'
-import { ObligationStore } from '../adapters/obligation-store.ts'
+import { ObligationStore, type UnreadableObligation, unreadableHint } from '../adapters/obligation-store.ts'
+import { LogHistoryFile } from '../adapters/log-history-file.ts'
 import type { Settings } from '../config.ts'
 import { byHand } from '../domain/obligation.ts'
 import { observedFile } from '../domain/observing.ts'
@@ -9,9 +10,13 @@ import { deriveState, type OrderStatus } from '../domain/order-state.ts'
 import { unitName } from '../domain/order-record.ts'
 import { typed } from '../domain/typed.ts'
 import { buildHost } from '../host.ts'
+import type { Logger } from '../ports.ts'
 import { systemClock } from '../system-clock.ts'
 
 const ordersShown = 20
+
+const say = (fields: object, text: string): void => { process.stderr.write(`${text} ${JSON.stringify(fields)}\n`) }
+const toStandardError: Logger = { info: say, warn: say, error: say }
 
 export async function status(settings: Settings, json: boolean): Promise<number> {
   const host = buildHost(settings.host, systemClock)
@@ -29,11 +34,14 @@ export async function status(settings: Settings, json: boolean): Promise<number>
     }
   }))
   orders.sort((a, b) => a.acceptedAtMs - b.acceptedAtMs)
-  const obligations = promises.unpaid().map((each) => ({ ...each, byHand: byHand(each), failure: promises.failure(each.id) ?? null }))
+  const unreadable: UnreadableObligation[] = []
+  const obligations = promises.unpaid((each) => { unreadable.push(each) }).map((each) => ({ ...each, byHand: byHand(each), failure: promises.failure(each.id) ?? null }))
   const boot = store.lastBoot()
   const epoch = store.highestEpoch()
+  const { known: knownErrors } = new LogHistoryFile(settings.state, toStandardError).history
+  const acceptedLogErrors = knownErrors.flatMap(({ pattern, accepted }) => accepted === undefined ? [] : [{ pattern, ...accepted }])
   if (json) {
-    process.stdout.write(`${JSON.stringify({ node: settings.node, fleet: settings.fleet, mode: settings.host.mode, bootId, uptimeMs: host.files.uptimeMs(), epoch, boot: boot ?? null, orders, obligations })}\n`)
+    process.stdout.write(`${JSON.stringify({ node: settings.node, fleet: settings.fleet, mode: settings.host.mode, bootId, uptimeMs: host.files.uptimeMs(), epoch, boot: boot ?? null, orders, obligations, unreadable, acceptedLogErrors })}\n`)
     return 0
   }
   const ago = (ms: number): string => `${formatDuration(Math.max(0, nowMs - ms))} ago`
@@ -47,10 +55,12 @@ export async function status(settings: Settings, json: boolean): Promise<number>
       `  ${order.id}  ${order.status}${when(order, ago)}`,
       ...order.reasons.map(({ code, text }) => `    ${code}: ${text}`)
     ]),
-    ...obligations.length === 0 ? ['nothing has to be put back'] : ['has to be put back (the agent does it by itself):'],
+    ...acceptedLogErrors.map(({ pattern, by, atMs, reason }) => `error in Gitaly's log accepted ${ago(atMs)} by ${by}: ${pattern}\n    because: ${reason}`),
+    ...unreadable.flatMap(({ path, text }) => [`a promise cannot be read: ${text}`, `    do: ${unreadableHint(path)}`]),
+    ...obligations.length === 0 ? unreadable.length > 0 ? [] : ['nothing has to be put back'] : ['has to be put back (the agent does it by itself):'],
     ...obligations.flatMap(({ id, what, dueAtMs, byHand: command, failure }) => [
       `  ${what}, ${dueAtMs > nowMs ? `in ${formatDuration(dueAtMs - nowMs)} at the latest` : `OVERDUE since ${formatDuration(nowMs - dueAtMs)}`}`,
-      ...failure === null ? [] : [`    attempt ${failure.attempts} failed ${ago(failure.atMs)}: ${failure.text}`],
+      ...failure === null ? [] : [failure.waiting === true ? `    waits: ${failure.text}` : `    attempt ${failure.attempts} failed ${ago(failure.atMs)}: ${failure.text}`],
       `    now: ${typed(['pitstop-agent', 'pay', id])}   by hand: ${command}`
     ])
   ].join('\n')}\n`)

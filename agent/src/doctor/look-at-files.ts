@@ -2,7 +2,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { asFault, chain, type Reason, reason } from '@pitstop/shared/fault'
-import { ObligationStore } from '../adapters/obligation-store.ts'
+import { ObligationStore, unreadableHint } from '../adapters/obligation-store.ts'
 import type { Settings } from '../config.ts'
 import { type Finding, fine, inTheWay, toKnow } from '../domain/diagnosis.ts'
 import { certificateReasons, certificateText } from '../domain/own-certificate.ts'
@@ -54,7 +54,9 @@ export function lookAtState({ state }: Settings, nowMs: number): readonly Findin
     return findings
   }
   try {
-    for (const { id, what, dueAtMs } of new ObligationStore(state).unpaid()) {
+    for (const { id, what, dueAtMs } of new ObligationStore(state).unpaid(({ path, text }) => {
+      findings.push(inTheWay('state', reason('STATE_UNREADABLE', `a promise cannot be read: ${text}`, unreadableHint(path))))
+    })) {
       findings.push(toKnow('state', `not put back yet: ${what}${dueAtMs < nowMs ? ' (overdue)' : ''}`, `the agent does it by itself; at once: ${typed(['pitstop-agent', 'pay', id])}`))
     }
   } catch (error) { findings.push(inTheWay('state', asFault(error).toReason())) }

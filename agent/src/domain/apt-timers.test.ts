@@ -3,7 +3,7 @@ import t from 'tap'
 import { inhibition, parseUnits, timersObligation } from './apt-timers.ts'
 import { byHand } from './obligation.ts'
 
-// systemctl show --property=Id,LoadState,ActiveState, in a booted Debian 12 with unattended-upgrades.
+// systemctl show --property=Id,LoadState,ActiveState,Type, in a booted Debian 12 with unattended-upgrades.
 const shown = `Id=apt-daily.timer
 LoadState=loaded
 ActiveState=active
@@ -28,7 +28,7 @@ const promised = { orderId: 'upgrade-1-aa', planHash: 'p', bootId: 'b', nowMs: 5
 
 void t.test('running timers are stopped before they are masked; services that run are left to end', (t) => {
   const found = inhibition(parseUnits(shown))
-  t.same(found, { stop: ['apt-daily.timer'], mask: ['apt-daily.timer', 'apt-daily.service', 'apt-daily-upgrade.service'] }, 'neither what is masked already nor what is not there')
+  t.same(found, { stop: ['apt-daily.timer'], start: ['apt-daily.timer'], mask: ['apt-daily.timer', 'apt-daily.service', 'apt-daily-upgrade.service'] }, 'neither what is masked already nor what is not there')
   const obligation = timersObligation(found, promised)
   t.match(obligation, { id: 'timers-upgrade-1-aa', kind: 'timers', orderId: 'upgrade-1-aa', payable: 'order-ended', dueAtMs: 9, boundToBoot: 'b' })
   t.equal(obligation === undefined ? '' : byHand(obligation), 'systemctl unmask --runtime apt-daily.timer apt-daily.service apt-daily-upgrade.service && systemctl start apt-daily.timer')
@@ -37,8 +37,15 @@ void t.test('running timers are stopped before they are masked; services that ru
 
 void t.test('a timer that was off stays off; a host without these units owes nothing', (t) => {
   const off = inhibition(parseUnits('Id=apt-daily.timer\nLoadState=loaded\nActiveState=inactive\n'))
-  t.same(off, { stop: [], mask: ['apt-daily.timer'] })
+  t.same(off, { stop: [], start: [], mask: ['apt-daily.timer'] })
   t.same(timersObligation(off, promised)?.pay, [['systemctl', 'unmask', '--runtime', 'apt-daily.timer']])
   t.equal(timersObligation(inhibition(parseUnits('Id=apt-daily.timer\nLoadState=not-found\nActiveState=inactive\n\n')), promised), undefined)
+  t.end()
+})
+
+void t.test('a service that was active is started again too, though it is not stopped; a oneshot at work is not', (t) => {
+  const found = inhibition(parseUnits('Id=unattended-upgrades.service\nType=idle\nLoadState=loaded\nActiveState=active\n\nId=apt-daily.service\nType=oneshot\nLoadState=loaded\nActiveState=active\n'))
+  t.same(found, { stop: [], start: ['unattended-upgrades.service'], mask: ['unattended-upgrades.service', 'apt-daily.service'] })
+  t.same(timersObligation(found, promised)?.pay.at(-1), ['systemctl', 'start', 'unattended-upgrades.service'])
   t.end()
 })

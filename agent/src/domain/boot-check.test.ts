@@ -102,14 +102,18 @@ void t.test('what the next boot needs is there, or named', (t) => {
 
 void t.test('a host that would come up in a rescue shell serves nobody', (t) => {
   for (const target of ['rescue.target', 'emergency.target', 'null']) t.match(targetProblems({ defaultTarget: target }), [/systemctl set-default/], target)
+  t.match(targetProblems({ defaultTarget: undefined, systemUpdate: '/system-update' }), [/^\/system-update exists: .*offline updates/])
   for (const target of ['multi-user.target', 'graphical.target', undefined]) t.same(targetProblems({ defaultTarget: target }), [], target ?? 'the distribution\'s')
   t.end()
 })
 
 void t.test('the newest kernel is found by Debian\'s order, across flavours, without what packages left behind', (t) => {
   const named = (...names: string[]): BootFile[] => names.map((name) => ({ name, size: 1 }))
-  t.equal(newestKernel(named('vmlinuz-6.1.0-9-amd64', 'vmlinuz-6.1.0-27-amd64', 'vmlinuz-6.1.0-28-amd64.old', 'config-7', 'vmlinuz-6.1.0-29-amd64.dpkg-new')), '6.1.0-27-amd64')
-  t.equal(newestKernel(named('vmlinuz-6.8.0-45-generic', 'vmlinuz-6.8.0-1019-gcp')), '6.8.0-1019-gcp')
-  t.equal(newestKernel([{ name: 'vmlinuz', size: 1, target: 'vmlinuz-9' }]), undefined)
+  const newest = (files: readonly BootFile[], modules: readonly string[] = []): string | undefined => newestKernel({ files, modules })
+  t.equal(newest(named('vmlinuz-6.1.0-9-amd64', 'vmlinuz-6.1.0-27-amd64', 'vmlinuz-6.1.0-28-amd64.old', 'config-7', 'vmlinuz-6.1.0-29-amd64.dpkg-new')), '6.1.0-27-amd64')
+  t.equal(newest(named('vmlinuz-6.8.0-45-generic', 'vmlinuz-6.8.0-1019-gcp')), '6.8.0-1019-gcp')
+  t.equal(newest([{ name: 'vmlinuz', size: 1, target: 'vmlinuz-9' }]), undefined)
+  t.equal(newest(named('vmlinuz-6.1.0-28-amd64', 'vmlinuz-6.1.0-29-amd64'), ['6.1.0-28-amd64']), '6.1.0-28-amd64', 'an image without modules is a leftover')
+  t.equal(newest(named('vmlinuz-6.1.0-28-amd64', 'vmlinuz-6.1.0-29-amd64.signed', 'vmlinuz-6.1.0-29-amd64.bak')), '6.1.0-28-amd64')
   t.end()
 })

@@ -26,13 +26,15 @@ export interface BootReading {
   readonly modules: readonly string[]
   /** What /etc/systemd/system/default.target leads to; undefined = the distribution's. */
   readonly defaultTarget: string | undefined
+  /** The link that makes the next boot one of offline updates: systemd.offline-updates(7); undefined = none. */
+  readonly systemUpdate?: string | undefined
 }
 
 /** The version that `uname -r` shall print after the boot, or why none can be named. */
 export type ExpectedKernel = { readonly version: string } | { readonly unknown: string }
 
 export function expectedKernel(boot: BootReading): ExpectedKernel {
-  const newest = newestKernel(boot.files)
+  const newest = newestKernel(boot)
   if (newest === undefined && boot.grub?.config === undefined) return { unknown: 'no kernel in /boot (a container?): none is expected' }
   const files = grubFiles(boot)
   const entry = files === undefined ? { unknown: boot.loaderEntries.length > 0 ? 'systemd-boot chooses the kernel, and its default is not read' : 'no boot loader\'s menu was found' } : defaultEntry(files)
@@ -42,12 +44,15 @@ export function expectedKernel(boot: BootReading): ExpectedKernel {
 }
 
 /** The newest of all flavours in /boot; undefined when there is none, as in containers. */
-export const newestKernel = (files: readonly BootFile[]): string | undefined =>
-  files.flatMap(({ name, target }) => target === undefined ? versionOf(name) ?? [] : []).sort(compareVersions).at(-1)
+export function newestKernel({ files, modules }: Pick<BootReading, 'files' | 'modules'>): string | undefined {
+  const versions = files.flatMap(({ name, target }) => target === undefined ? versionOf(name) ?? [] : []).sort(compareVersions)
+  // An image without modules is a leftover, unless none has any: then they are what is missing.
+  return versions.findLast((version) => modules.includes(version)) ?? versions.at(-1)
+}
 
 /** Nothing when the boot loader finds what it starts. */
 export function bootProblems(boot: BootReading): readonly string[] {
-  const newest = newestKernel(boot.files)
+  const newest = newestKernel(boot)
   if (newest === undefined && boot.grub?.config === undefined) return []
   const files = grubFiles(boot)
   const entry = files === undefined ? undefined : defaultEntry(files)
@@ -80,9 +85,11 @@ function fileProblem(boot: BootReading, path: string): readonly string[] {
 }
 
 /** A host that comes up in a rescue shell, or in nothing, serves nobody. */
-export const targetProblems = ({ defaultTarget }: Pick<BootReading, 'defaultTarget'>): readonly string[] =>
-  defaultTarget !== undefined && /^(?:null|(?:rescue|emergency|reboot|poweroff|halt|kexec|exit|shutdown|initrd)\.target)$/.test(defaultTarget)
+export const targetProblems = ({ defaultTarget, systemUpdate }: Pick<BootReading, 'defaultTarget' | 'systemUpdate'>): readonly string[] => [
+  ...systemUpdate === undefined ? [] : [`${systemUpdate} exists: the next boot installs offline updates instead of starting Gitaly, and boots again; let it, or: rm ${systemUpdate}`],
+  ...defaultTarget !== undefined && /^(?:null|(?:rescue|emergency|reboot|poweroff|halt|kexec|exit|shutdown|initrd)\.target)$/.test(defaultTarget)
     ? [`/etc/systemd/system/default.target leads to ${defaultTarget}: systemctl set-default multi-user.target`] : []
+]
 
 const newestEntry = (version: string): BootEntry => ({ title: '', linux: `/boot/vmlinuz-${version}`, initrds: [`/boot/initrd.img-${version}`] })
 
@@ -97,5 +104,5 @@ const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
 const versionOf = (path: string): string | undefined => {
   const name = baseName(path)
-  return /\.(?:old|bak|dpkg-\w+)$/.test(name) ? undefined : /^vmlinu[xz]-(.+)$/.exec(name)?.[1]
+  return /\.(?:old|bak|orig|save?|tmp|new|signed|unsigned|sig|dpkg-\w+)$|~$/.test(name) ? undefined : /^vmlinu[xz]-(.+)$/.exec(name)?.[1]
 }

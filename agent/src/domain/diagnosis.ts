@@ -17,7 +17,11 @@ export const fine = (topic: Finding['topic'], text: string): Finding => ({ topic
 export const toKnow = (topic: Finding['topic'], text: string, hint: string): Finding => ({ topic, level: 'to-know', text, hint })
 export const inTheWay = (topic: Finding['topic'], { code, text, hint }: Reason): Finding => ({ topic, level: 'in-the-way', text, hint, code })
 
+export const notJudged = (topic: Finding['topic'], text: string): Finding => ({ topic, level: 'not-judged', text, hint: 'only root can tell' })
+
 const steps: readonly Step[] = ['stage', 'upgrade', 'reboot']
+
+const nothingAgainst = 'nothing on this host speaks against it'
 
 /** Each reason once, with the orders that it stands against. */
 export function orderFindings(facts: HostFacts, always: readonly Reason[]): readonly Finding[] {
@@ -31,7 +35,7 @@ export function orderFindings(facts: HostFacts, always: readonly Reason[]): read
   }
   const free = steps.filter((step) => ![...against.values()].some((each) => each.steps.includes(step)))
   return [
-    ...free.length === 0 ? [] : [fine('orders', `${free.join(', ')}: nothing on this host speaks against it`)],
+    ...free.length === 0 ? [] : [fine('orders', `${free.join(', ')}: ${nothingAgainst}`)],
     ...[...against.values()].map(({ reason, steps: refused }) => inTheWay('orders', { ...reason, text: `${refused.join(', ')}: ${reason.text}` }))
   ]
 }
@@ -43,9 +47,11 @@ const rootsOwn: ReadonlySet<Reason['code']> = new Set(['SERVICE_NOT_RUNNING', 'S
 /** @param isRoot whether the findings were made by root. */
 export function asSeenBy(isRoot: boolean, findings: readonly Finding[]): readonly Finding[] {
   if (isRoot) return findings
-  return findings.map((finding) => finding.level !== 'fine' && (denied.test(finding.text) || (finding.code !== undefined && rootsOwn.has(finding.code)))
-    ? { topic: finding.topic, level: 'not-judged', text: finding.text, hint: 'only root can tell' }
-    : finding)
+  return findings.map((finding) => {
+    // What nothing was seen against may still have what only root sees against it.
+    if (finding.level === 'fine') return finding.topic === 'orders' ? notJudged('orders', finding.text.replace(nothingAgainst, 'nothing seen so far speaks against it')) : finding
+    return denied.test(finding.text) || (finding.code !== undefined && rootsOwn.has(finding.code)) ? notJudged(finding.topic, finding.text) : finding
+  })
 }
 
 /** Nothing is in the way, and everything that could be was judged. */

@@ -14,7 +14,7 @@ export interface FiringFacts {
 
 export function firingReasons(files: OrderFiles, facts: FiringFacts): readonly Reason[] {
   const { accepted, grant, decision } = files
-  if (accepted === undefined || grant === undefined) return [reason('NOT_FOUND', `there is no order ${files.id} here`)]
+  if (accepted === undefined || grant === undefined) return [reason('NOT_FOUND', `there is no order ${files.id} here`, 'orders of this host: pitstop-agent status')]
   return [
     ...decision?.kind === 'cancelled' ? [reason('ORDER_CANCELLED', `order ${files.id} was taken back by ${decision.by}`)] : [],
     ...overtaken(grant.epoch, facts.highestEpoch),

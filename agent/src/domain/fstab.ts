@@ -64,11 +64,14 @@ export function sourcePath({ source, options }: FstabEntry): string | undefined 
   const [, tag = '', value = ''] = /^(UUID|LABEL|PARTUUID|PARTLABEL|ID)="?([^"]*)"?$/.exec(source) ?? []
   // udev writes what is unusual in a file name as \xHH; UUIDs of vfat and the like keep their case.
   if (tag !== '') return `/dev/disk/${directories[tag]}/${value.replaceAll(/[^\w#+\-.:=@]/g, hexadecimal)}`
+  // The kernel's own name for what it mounted as the root: no udev ever makes such a file.
+  if (source === '/dev/root') return undefined
   if (source.startsWith('/dev/')) return source
-  return isBind({ options }) ? source : undefined
+  return isBind({ options }) || isLoop({ options }) ? source : undefined
 }
 
 const isBind = ({ options }: Pick<FstabEntry, 'options'>): boolean => options.includes('bind') || options.includes('rbind')
+const isLoop = ({ options }: Pick<FstabEntry, 'options'>): boolean => options.some((option) => /^loop(?:=|$)/.test(option))
 const networkTypes = /^(?:nfs4?|cifs|smb3|smbfs|ceph|glusterfs|fuse\.(?:glusterfs|sshfs|ceph.*|s3fs)|9p|afs|ocfs2|gfs2|lustre|davfs|ncpfs)$/
 
 /** Nothing when a boot would bring the same mounts. */
@@ -84,7 +87,7 @@ export function mountProblems({ entries, mounts, storagePaths, mountUnits }: Mou
 /** Does local-fs.target need it? Network mounts hold up remote-fs.target alone, and a boot goes on without them. */
 function isNeeded(entry: FstabEntry): boolean {
   const { options, target, type } = entry
-  return target.startsWith('/') && type !== 'swap' && type !== 'ignore' && sourcePath(entry) !== undefined && !networkTypes.test(type)
+  return target.startsWith('/') && type !== 'swap' && type !== 'ignore' && (target === '/' || sourcePath(entry) !== undefined) && !networkTypes.test(type)
     && !options.some((option) => /^(?:noauto|nofail|_netdev|x-systemd\.automount)$/.test(option))
 }
 
@@ -92,10 +95,13 @@ function entryProblems({ entry, target, sourcePath: path = '', sourceExists, dev
   const line = `/etc/fstab wants ${entry.source} on ${entry.target}`
   // The last one mounted there is the one that shows.
   const mount = mounts.findLast((each) => each.target === target)
-  if (!sourceExists) return [`${line}, and there is no ${path}`]
-  if (mount === undefined) return [`${line}, and nothing is mounted there`]
-  if (device !== undefined && !mount.device.startsWith('0:') && mount.device !== device) return [`${line}, and ${mount.source} is mounted there now`]
-  return mount.readOnly && !entry.options.includes('ro') ? [`${entry.target} is mounted read-only, and /etc/fstab does not say so: the kernel does that after an error`] : []
+  // The root comes from the kernel's command line: its device in fstab holds up nothing.
+  if (entry.target !== '/') {
+    if (!sourceExists) return [`${line}, and there is no ${path}`]
+    if (mount === undefined) return [`${line}, and nothing is mounted there`]
+    if (device !== undefined && !mount.device.startsWith('0:') && mount.device !== device) return [`${line}, and ${mount.source} is mounted there now`]
+  }
+  return mount?.readOnly === true && !entry.options.includes('ro') ? [`${entry.target} is mounted read-only, and /etc/fstab does not say so: the kernel does that after an error`] : []
 }
 
 /** The mount that a path lies on, except for the root and what another program mounts again by itself. */

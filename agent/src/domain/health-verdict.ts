@@ -64,7 +64,7 @@ export interface Judgement {
   readonly reasons: readonly Reason[]
 }
 
-type Finding = Evidence & { readonly code?: Reason['code'] }
+type Finding = Evidence & { readonly code?: Reason['code'], readonly hint?: string }
 
 export function judge(facts: HealthFacts): Judgement {
   const findings = [boot(facts), kernel(facts), service(facts), serving(facts), ...storage(facts), log(facts), ...packages(facts)].filter((finding) => finding !== undefined)
@@ -73,13 +73,13 @@ export function judge(facts: HealthFacts): Judgement {
   return {
     status,
     evidence: findings.map(({ check, status, text }) => ({ check, status, text })),
-    reasons: findings.filter((finding) => finding.status !== 'healthy').map(({ code, status, text }) =>
-      reason(status === 'unknown' ? 'HEALTH_UNKNOWN' : code ?? 'HEALTH_UNKNOWN', text))
+    reasons: findings.filter((finding) => finding.status !== 'healthy').map(({ code, status, text, hint }) =>
+      reason(status === 'unknown' ? 'HEALTH_UNKNOWN' : code ?? 'HEALTH_UNKNOWN', text, hint))
   }
 }
 
-const found = (check: Evidence['check'], status: HealthStatus, text: string, code?: Reason['code']): Finding =>
-  ({ check, status, text, ...code === undefined ? {} : { code } })
+const found = (check: Evidence['check'], status: HealthStatus, text: string, code?: Reason['code'], hint?: string): Finding =>
+  ({ check, status, text, ...code === undefined ? {} : { code }, ...hint === undefined ? {} : { hint } })
 
 /** Absent for now, or absent for good? */
 const notYet = (facts: HealthFacts): HealthStatus => !facts.wasHealthy && facts.uptimeMs < facts.startDeadlineMs ? 'unknown' : 'unhealthy'
@@ -141,8 +141,8 @@ function storage(facts: HealthFacts): readonly Finding[] {
 
 function log({ log: fact, compared }: HealthFacts): Finding {
   if (!isKnown(fact)) return found('log', 'unknown', `Gitaly's log cannot be read: ${fact.unknown}`)
-  const { status, text } = findInLog(fact.value, compared)
-  return found('log', status, text, 'STARTUP_ERROR')
+  const { status, text, hint } = findInLog(fact.value, compared)
+  return found('log', status, text, 'STARTUP_ERROR', hint)
 }
 
 function packages({ packages: fact }: HealthFacts): readonly Finding[] {

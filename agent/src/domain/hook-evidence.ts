@@ -12,14 +12,14 @@ export function readyAnswer(others: Judgement, mark: ReadyMark | undefined, isAn
   return isAnswer && mark === undefined && others.status === 'healthy' ? 'begin' : 'nothing'
 }
 
-/** @param underWay this process runs them; a mark "running" without that was left by a process that is gone. */
+/** @param underWay this process runs them, or the one that wrote so still lives; a mark "running" without that was left by a process that is gone. */
 export function withHooks(others: Judgement, mark: ReadyMark | undefined, underWay: boolean): Judgement {
   if (mark === undefined || (mark.hooks === 'passed' && mark.ran.length === 0)) return others
   const names = mark.ran.join(', ')
   switch (mark.hooks) {
     case 'passed': return { ...others, evidence: [...others.evidence, { check: 'hooks', status: 'healthy', text: `done: ${names}` }] }
     case 'running': {
-      if (!underWay) return failed(others, [reason('HOOK_FAILED', 'the agent was ended while hooks of after-ready ran; whether they did their work is not known', runAgain)])
+      if (!underWay) return failed(others, [reason('HOOK_FAILED', 'what ran the hooks of after-ready, the agent or pitstop-agent after-ready, was ended before they were; whether they did their work is not known', runAgain)])
       const text = 'the hooks of after-ready are running'
       return {
         status: others.status === 'healthy' ? 'unknown' : others.status,

@@ -71,7 +71,7 @@ void t.test('after the boot: the others first, then the hooks, and once', (t) =>
   t.same(withHooks(well, undefined, false), well)
   t.match(withHooks(well, mark, true), { status: 'unknown', evidence: [{ check: 'hooks', status: 'unknown' }], reasons: [{ code: 'HEALTH_UNKNOWN' }] })
   t.equal(withHooks(ill, mark, true).status, 'unhealthy')
-  t.match(withHooks(well, mark, false), { status: 'unhealthy', reasons: [{ code: 'HOOK_FAILED', text: /agent was ended while/, hint: /pitstop-agent after-ready/ }] })
+  t.match(withHooks(well, mark, false), { status: 'unhealthy', reasons: [{ code: 'HOOK_FAILED', text: /was ended before they were/, hint: /pitstop-agent after-ready/ }] })
   t.match(withHooks(well, { ...mark, hooks: 'passed' }, false), { status: 'healthy', evidence: [{ check: 'hooks', status: 'healthy', text: 'done: after-ready/x' }] })
   t.same(withHooks(well, { ...mark, hooks: 'passed', ran: [] }, false), well)
   t.match(withHooks(well, { ...mark, hooks: 'failed', reasons: [{ code: 'HOOK_FAILED', text: 'no', hint: '' }] }, false), { status: 'unhealthy', reasons: [{ text: 'no' }] })

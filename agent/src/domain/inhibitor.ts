@@ -1,6 +1,6 @@
 // Who keeps the host from rebooting, in logind's words: the answer of ListInhibitors, read. Pure.
-// Only "block" counts. systemd 257 refuses even root's reboot then, 252 goes ahead and cuts off whoever asked for time:
-// apt holds such a lock while it runs dpkg. "delay" is waited for by logind itself, "block-weak" does not bind root.
+// Only "block" is a reason against it. systemd 257 refuses even root's reboot then, 252 goes ahead and cuts off whoever asked for time:
+// apt holds such a lock while it runs dpkg. "delay" is waited for by logind itself, with Gitaly stopped: told, no reason; "block-weak" does not bind root.
 
 export interface Inhibitor {
   readonly what: string
@@ -23,6 +23,11 @@ export function parseInhibitors(text: string): readonly Inhibitor[] | undefined 
   return read.includes(undefined) ? undefined : read.filter((each) => each !== undefined)
 }
 
-export const blockers = (inhibitors: readonly Inhibitor[]): readonly string[] => inhibitors
-  .filter(({ what, mode }) => mode === 'block' && what.split(':').includes('shutdown'))
+export const blockers = (inhibitors: readonly Inhibitor[]): readonly string[] => holders(inhibitors, 'block')
+
+/** Inside the outage logind waits for these, up to InhibitDelayMaxSec. */
+export const delayers = (inhibitors: readonly Inhibitor[]): readonly string[] => holders(inhibitors, 'delay')
+
+const holders = (inhibitors: readonly Inhibitor[], wanted: string): readonly string[] => inhibitors
+  .filter(({ what, mode }) => mode === wanted && what.split(':').includes('shutdown'))
   .map(({ who, why, pid }) => `${who} (process ${pid}): ${why}`)

@@ -17,7 +17,12 @@ export const nothingExcused: Comparison = { excused: new Map(), pending: false, 
 export interface LogFinding {
   readonly status: 'healthy' | 'unhealthy' | 'unknown'
   readonly text: string
+  /** Instead of the usual advice. */
+  readonly hint?: string
 }
+
+/** Only what was compared can be accepted, and nothing fatal. */
+const acceptHint = 'mend the cause, then: gitlab-ctl restart gitaly; or, when it is harmless, on the host: pitstop-agent accept-log-errors --reason "…"; then: pitstop node retry NODE --reason "…"'
 
 export function findInLog({ errors, furtherErrors, gaps, lines, started, laterErrors }: LogTestimony, { excused, pending, note }: Comparison): LogFinding {
   const known = errors.filter(({ pattern, final }) => !final && excused.has(pattern))
@@ -27,7 +32,7 @@ export function findInLog({ errors, furtherErrors, gaps, lines, started, laterEr
   const further = furtherErrors === 0 ? '' : `; ${furtherErrors} more lines of still other errors`
   if (bad.length > 0 || further !== '') {
     if (pending && !final) return { status: 'unknown', text: `${counted(bad)} in the log, being held against the start before: ${quoted(bad)}${further}` }
-    return { status: 'unhealthy', text: `start-up error in the log (${counted(bad)}${final || note === '' ? '' : `; ${note}`}): ${quoted(bad)}${further}` }
+    return { status: 'unhealthy', text: `start-up error in the log (${counted(bad)}${final || note === '' ? '' : `; ${note}`}): ${quoted(bad)}${further}`, ...final || note === '' || bad.length === 0 ? {} : { hint: acceptHint } }
   }
   if (gaps.length > 0) return { status: 'unknown', text: `log lines were lost behind the mark: ${gaps[0]}` }
   const excuse = known.length === 0 ? '' : `; ${counted(known)} known since ${since(known, excused)}, first: ${quoted(known)}`

@@ -3,13 +3,31 @@
 //   known      said at a start that was judged healthy; forgotten when the newest few healthy boots did not say it
 //   condemned  seen in a boot without being known: no later reading of the log may take that boot's start for a good one.
 //              Written before the comparison, taken back when an earlier start excuses it within the same boot
-// A boot can make nothing known that did not excuse itself first: what makes it unhealthy is never remembered.
+//              and forgotten, like what is known, when the newest few healthy boots did not say it
+//   accepted   a person has answered for what was condemned in the running boot: known from then on, with name and reason
+// A boot can make nothing known that did not excuse itself first: what makes it unhealthy is never remembered by itself.
+
+export interface Acceptance {
+  readonly by: string
+  readonly atMs: number
+  readonly reason: string
+}
+
+interface Condemned {
+  readonly pattern: string
+  /** The first boot that said it. */
+  readonly bootId: string
+  /** The latest one, where it is another. */
+  readonly lastBootId?: string
+  /** Healthy boots since that one. */
+  readonly healthySince?: number
+}
 
 export interface LogHistory {
   /** Boots that were healthy, newest last. */
   readonly boots: readonly string[]
-  readonly known: readonly { readonly pattern: string, readonly sinceMs: number, readonly bootId: string }[]
-  readonly condemned: readonly { readonly pattern: string, readonly bootId: string }[]
+  readonly known: readonly { readonly pattern: string, readonly sinceMs: number, readonly bootId: string, readonly accepted?: Acceptance }[]
+  readonly condemned: readonly Condemned[]
   /** More was condemned than is kept: then the log before a stop excuses nothing at all. */
   readonly overflowed: boolean
 }
@@ -26,13 +44,23 @@ export function remember(history: LogHistory, bootId: string, errors: ReadonlyMa
   const boots = [...history.boots.filter((each) => each !== bootId), bootId].slice(-keptBoots)
   const known = [
     ...history.known.filter(({ pattern }) => !errors.has(pattern)),
-    ...[...errors].map(([pattern, sinceMs]) => ({ pattern, sinceMs, bootId }))
+    ...[...errors].map(([pattern, sinceMs]) => {
+      const accepted = history.known.find((each) => each.pattern === pattern)?.accepted
+      return { pattern, sinceMs, bootId, ...accepted && { accepted } }
+    })
   ].filter((each) => boots.includes(each.bootId)).slice(-keptPatterns)
-  return { ...history, boots, known }
+  const condemned = history.boots.includes(bootId) ? history.condemned : history.condemned.flatMap((each) => {
+    if (latest(each) === bootId) return [each]
+    const healthySince = (each.healthySince ?? 0) + 1
+    return healthySince >= keptBoots ? [] : [{ ...each, healthySince }]
+  })
+  return { ...history, boots, known, condemned }
 }
 
 export function condemn(history: LogHistory, bootId: string, patterns: readonly string[]): LogHistory {
-  const condemned = [...history.condemned, ...patterns.filter((pattern) => !history.condemned.some((each) => each.pattern === pattern)).map((pattern) => ({ pattern, bootId }))]
+  // Said again: it counts anew from here.
+  const before = history.condemned.map((each) => !patterns.includes(each.pattern) || latest(each) === bootId ? each : { pattern: each.pattern, bootId: each.bootId, lastBootId: bootId })
+  const condemned = [...before, ...patterns.filter((pattern) => !history.condemned.some((each) => each.pattern === pattern)).map((pattern) => ({ pattern, bootId }))]
   return { ...history, condemned: condemned.slice(-keptPatterns), overflowed: history.overflowed || condemned.length > keptPatterns }
 }
 
@@ -43,3 +71,18 @@ export const acquit = (history: LogHistory, bootId: string, patterns: readonly s
 /** May the start before our stop excuse this error? */
 export const mayExcuse = (history: LogHistory, bootId: string, pattern: string): boolean =>
   !history.overflowed && !history.condemned.some((each) => each.pattern === pattern && each.bootId !== bootId)
+
+const latest = ({ bootId, lastBootId }: Condemned): string => lastBootId ?? bootId
+
+/** What this boot said and is held against it. */
+export const condemnedIn = (history: LogHistory, bootId: string): readonly string[] => history.condemned.filter((each) => latest(each) === bootId).map(({ pattern }) => pattern)
+
+/** A person answers for them. Fatal errors are never among the condemned, and what is known excuses none. */
+export function acceptErrors(history: LogHistory, bootId: string, accepted: Acceptance): LogHistory {
+  const patterns = condemnedIn(history, bootId)
+  return {
+    ...history,
+    known: [...history.known.filter(({ pattern }) => !patterns.includes(pattern)), ...patterns.map((pattern) => ({ pattern, sinceMs: accepted.atMs, bootId, accepted }))].slice(-keptPatterns),
+    condemned: history.condemned.filter(({ pattern }) => !patterns.includes(pattern))
+  }
+}

@@ -3,7 +3,7 @@
 import * as fc from 'fast-check'
 import t from 'tap'
 import { findInLog, nothingExcused } from './log-finding.ts'
-import { acquit, condemn, knownPatterns, type LogHistory, mayExcuse, noHistory, remember } from './log-history.ts'
+import { acquit, condemn, condemnedIn, knownPatterns, type LogHistory, mayExcuse, noHistory, remember } from './log-history.ts'
 import { classifyLine } from './log-line.ts'
 import { errorPattern } from './log-pattern.ts'
 import { emptyTestimony, testify, testifyGap } from './log-verdict.ts'
@@ -94,11 +94,23 @@ void t.test('what is condemned in one boot is not excused by the log in another,
   t.end()
 })
 
+void t.test('what is condemned expires with the healthy boots that do not say it, and counts anew when it is said again', (t) => {
+  let history = condemn(noHistory, 'b0', ['a'])
+  for (const boot of ['b1', 'b2', 'b3', 'b4', 'b4']) history = remember(history, boot, new Map())
+  t.notOk(mayExcuse(history, 'b5', 'a'))
+  const again = condemn(history, 'b5', ['a'])
+  t.same(condemnedIn(again, 'b5'), ['a'])
+  t.notOk(mayExcuse(remember(again, 'b6', new Map()), 'b7', 'a'))
+  t.ok(mayExcuse(remember(history, 'b5', new Map()), 'b6', 'a'))
+  t.end()
+})
+
 void t.test('no order of boots makes known what was never excused', (t) => {
   const patterns = ['a', 'b', 'c']
   fc.assert(fc.property(fc.array(fc.record({ said: fc.subarray(patterns), before: fc.subarray(patterns), finishes: fc.boolean() }), { maxLength: 12 }), (boots) => {
     let history: LogHistory = noHistory
     const everFailed = new Set<string>()
+    let healthy = 0
     boots.forEach(({ said, before, finishes }, index) => {
       const bootId = `b${index}`
       const excused = new Map(knownPatterns(history))
@@ -114,6 +126,9 @@ void t.test('no order of boots makes known what was never excused', (t) => {
       for (const pattern of same) if (everFailed.has(pattern)) throw new Error(`${pattern} failed a boot and was excused`)
       for (const pattern of failed) everFailed.add(pattern)
       if (failed.length === 0) history = remember(history, bootId, new Map(said.map((pattern) => [pattern, excused.get(pattern) ?? 0])))
+      // Five healthy boots behind it: forgotten, as what is known is.
+      healthy = failed.length === 0 ? healthy + 1 : 0
+      if (healthy >= 5) for (const pattern of everFailed) if (!history.condemned.some((each) => each.pattern === pattern)) everFailed.delete(pattern)
       for (const pattern of knownPatterns(history).keys()) if (everFailed.has(pattern) && failed.includes(pattern)) throw new Error(`${pattern} is known`)
     })
   }))

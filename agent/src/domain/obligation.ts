@@ -27,7 +27,7 @@ export interface Obligation {
    * `node-done`: when the node is healthy again after the plan's reboot, or the plan's reboot order was refused or taken back.
    */
   readonly payable: 'order-ended' | 'node-done'
-  /** Unix ms: paid then at the latest, whatever became of the order and the coordinator. */
+  /** Unix ms: paid then, whatever became of the order and the coordinator; later only while that would disturb what still runs. */
   readonly dueAtMs: number
   /** A reboot pays it by itself (runtime masks): void under another boot id. Empty = it outlives a reboot. */
   readonly boundToBoot: string
@@ -57,7 +57,15 @@ export interface FailedPayment {
   readonly atMs: number
   readonly attempts: number
   readonly text: string
+  /** Nothing was tried: it has to wait for what the text names. `attempts` are those before. */
+  readonly waiting?: true
 }
+
+/** Past the due time a payment waits no longer than this for what stands in its way: as long as apt itself may take. */
+export const longestWaitMs = 24 * 3_600_000
+
+/** May a payment still wait for what it would disturb? */
+export const mayWait = ({ dueAtMs }: Obligation, nowMs: number): boolean => nowMs < dueAtMs + longestWaitMs
 
 /**
  * A later promise to run the same undo pays for an earlier one: paid by itself, the earlier one would put back what the

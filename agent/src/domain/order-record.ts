@@ -59,6 +59,8 @@ export interface StopMark {
   readonly stopNote: string
   /** Users' requests that Gitaly was working on just before its stop; -1 or absent = not known. */
   readonly requestsInFlight?: number
+  /** Who may delay the shutdown; empty = nobody, absent = not known. */
+  readonly delayedBy?: readonly string[] | undefined
   /** End of Gitaly's log after the stop; undefined = there was no log. */
   readonly log?: { readonly inode: number, readonly offset: number }
   /** 0 = not asked for yet. */
@@ -94,6 +96,8 @@ export interface ReadyMark {
   readonly bootId: string
   readonly atMs: number
   readonly hooks: 'running' | 'passed' | 'failed'
+  /** running: who runs them, the agent or a person's command line. Absent: a release that did not tell. */
+  readonly by?: { readonly pid: number, readonly started: string }
   /** Those that were started. */
   readonly ran: readonly string[]
   readonly reasons: readonly Reason[]

@@ -13,7 +13,7 @@ export type OrderStatus = 'accepted' | 'running' | 'in-doubt' | FinalStatus
 export interface Surroundings {
   readonly bootId: string
   readonly nowMs: number
-  readonly unit: 'active' | 'gone' | 'unknown'
+  readonly unit: 'active' | 'ending' | 'gone' | 'unknown'
   /** The agent itself is at work on it (staging, or between acceptance and the unit's start). */
   readonly busy: boolean
 }
@@ -48,11 +48,11 @@ function undecided(files: OrderFiles, around: Surroundings, sameBoot: boolean): 
   }
   if (around.unit === 'unknown') return inDoubt(files)
   // Without a unit nothing runs and nothing was done: the order waits to be sent again.
-  return { status: around.unit === 'active' ? 'running' : 'accepted', reasons: [] }
+  return { status: runs(around) ? 'running' : 'accepted', reasons: [] }
 }
 
 function begunUpgrade(files: OrderFiles, around: Surroundings, sameBoot: boolean): DerivedState {
-  if (sameBoot && around.unit === 'active') return { status: 'running', reasons: [] }
+  if (sameBoot && runs(around)) return { status: 'running', reasons: [] }
   if (sameBoot && around.unit === 'unknown') return inDoubt(files)
   const why = [reason('INTERRUPTED', sameBoot
     ? `the unit of upgrade ${files.id} ended without an outcome`
@@ -62,7 +62,7 @@ function begunUpgrade(files: OrderFiles, around: Surroundings, sameBoot: boolean
 
 function begunReboot(files: OrderFiles, around: Surroundings, sameBoot: boolean): DerivedState {
   if (!sameBoot) return settled(files, around, 'succeeded', [])
-  if (around.unit === 'active') return { status: 'running', reasons: [] }
+  if (runs(around)) return { status: 'running', reasons: [] }
   const askedAt = files.mark?.rebootRequestedAtMs ?? 0
   if (askedAt > 0 && around.nowMs - askedAt < goingDownMs) return { status: 'running', reasons: [] }
   if (around.unit === 'unknown') return inDoubt(files)
@@ -70,6 +70,9 @@ function begunReboot(files: OrderFiles, around: Surroundings, sameBoot: boolean)
   // Not made durable: a host that goes down late after all has rebooted, and late truth corrects this.
   return { status: 'failed', reasons: [reason('NOT_REBOOTED', `the unit of reboot ${files.id} is gone and the boot id is still ${around.bootId}${stopped}`)] }
 }
+
+/** Its last act may still be to write the outcome. */
+const runs = ({ unit }: Surroundings): boolean => unit === 'active' || unit === 'ending'
 
 const inDoubt = (files: OrderFiles): DerivedState =>
   ({ status: 'in-doubt', reasons: [reason('HEALTH_UNKNOWN', `whether the unit of order ${files.id} runs cannot be told`)] })

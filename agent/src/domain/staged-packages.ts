@@ -33,6 +33,9 @@ export function stagedEntries(index: StagedIndex, wanted: readonly PackageVersio
 
 export const notStaged = ({ name, version }: PackageVersion): Reason => reason('NOT_STAGED', `${name} ${version} is not staged on this host`)
 
+export const notWhole = ({ name, version, file }: StagedPackage): Reason =>
+  reason('NOT_STAGED', `${name} ${version} was staged on this host, but ${file} is gone, or no longer what the repository's index says`)
+
 /** Packages staged anew take the place of the same ones staged before. */
 export const withStaged = (index: StagedIndex, added: readonly StagedPackage[]): StagedIndex => ({
   ...index,

@@ -228,6 +228,15 @@ void t.test('a unit that cannot be scheduled, and a reboot that is refused by sy
   t.same(host.effects(), ['stop', 'reboot', 'start'], 'a host that stays up gets its Gitaly back')
 })
 
+void t.test('a unit that was started ahead of its order and is ending is waited for, and started once more', async (t) => {
+  const { host, client } = await world(t)
+  // As often as systemd is asked it says "deactivating", and the unit's name is taken so long.
+  host.write('ending', 'x\nx\nx\nx\n')
+  await client.call('scheduleReboot', reboot('reboot-1-aa'))
+  await until('the reboot', () => host.effects().includes('reboot'))
+  t.same(host.effects(), ['stop', 'reboot'])
+})
+
 void t.test('staged, upgraded, and the same again', async (t) => {
   const { host, client, restart } = await world(t)
   const last = (messages: Answer[]): Answer => messages.at(-1)?.['outcome']
@@ -257,6 +266,7 @@ void t.test('staged, upgraded, and the same again', async (t) => {
 void t.test('the policy if-needed refuses a reboot that nothing asks for, and Describe says what asks', async (t) => {
   const { host, client } = await world(t, 'reboot: {policy: if-needed}')
   t.match((await client.call('scheduleReboot', reboot('reboot-1-aa')))['state'], { status: 'ORDER_STATUS_VETOED', reasons: [{ code: 'REBOOT_NOT_NEEDED' }] })
+  await t.rejects(client.call('describe', { order_ids: Array.from({ length: 1001 }, (_, index) => `reboot-${index}-aa`) }), fault('INVALID_INPUT', { details: /1001 order ids.*at most 1000/ }))
   t.match(await client.call('describe', {}), { reboot_required: false, reboot_required_because: [], requests_in_flight: -1 })
   host.write('boot/vmlinuz-6.1.0-2', 'x')
   host.write('boot/initrd.img-6.1.0-2', 'x')

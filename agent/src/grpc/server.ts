@@ -31,6 +31,14 @@ export interface AgentServer {
 
 const graceMs = 2000
 
+/** Why nothing can be served there; the same words as doctor's. */
+export function listenFault(address: string, error: Error): Fault {
+  const port = address.slice(address.lastIndexOf(':') + 1)
+  return error.message.includes('EADDRINUSE')
+    ? new Fault('AGENT_UNREACHABLE', `nothing can listen on ${address}: it is taken (EADDRINUSE)`, { cause: error, hint: `on the host: ss -ltnp 'sport = :${port}'; end what holds it, or change "listen:"` })
+    : new Fault('AGENT_UNREACHABLE', `nothing can listen on ${address}: ${error.message}`, { cause: error, hint: 'set "listen:" to an address and a port that this host may listen on' })
+}
+
 export function buildServer(parts: { desk: OrderDesk, watcher: HealthWatcher, tls: TlsFiles, log: Logger }): AgentServer {
   const { desk, watcher, tls, log } = parts
   const server = new grpc.Server({ 'grpc.max_concurrent_streams': 100, 'grpc.max_receive_message_length': 4 * 1024 * 1024 })
@@ -66,7 +74,7 @@ export function buildServer(parts: { desk: OrderDesk, watcher: HealthWatcher, tl
       try {
         return await new Promise((resolve, reject) => {
           server.bindAsync(address, credentials, (error, port) => {
-            if (error !== null) reject(error)
+            if (error !== null) reject(listenFault(address, error))
             else resolve(port)
           })
         })

@@ -4,6 +4,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { acceptLogErrors } from '../cli/accept-log-errors.ts'
 import { OrderStore } from '../adapters/order-store.ts'
 import type { AcceptedOrder } from '../domain/order-record.ts'
 import { type FakeHost, fakeHost } from '../fixtures/fake-host.ts'
@@ -118,6 +119,36 @@ void t.test('without an earlier start it is strict; what failed a boot never bec
   w.reboot('boot-4', ['a new error'])
   t.match(await w.judge(), { status: 'unhealthy', reasons: [{ code: 'STARTUP_ERROR' }] })
   t.notMatch(readFileSync(join(w.state, 'log-history.json'), 'utf8'), /"known":\[\{/)
+})
+
+void t.test('what a person accepts is known, to the running agent at once and to the boots that follow; fatal lines never are', async (t) => {
+  const w = await world(t)
+  w.reboot('boot-2', ['a new error'])
+  t.match(await w.judge(), { status: 'unhealthy', reasons: [{ code: 'STARTUP_ERROR', hint: /pitstop-agent accept-log-errors --reason/ }] })
+  w.reboot('boot-3', ['a new error', 'another one'])
+  const settings = { ...w.fake.settings(), state: w.state }
+  const host = buildHost(settings.host, clock)
+  const watcher = new HealthWatcher(host, new OrderStore(w.state), clock, quiet)
+  t.teardown(() => { watcher.close(); host.gitaly.close() })
+  const judge = async (): Promise<Verdict> => {
+    for (;;) {
+      const verdict = await watcher.verdict('reboot-2-abcdef', ['s1'])
+      if (verdict.status !== 'unknown') return verdict
+      await new Promise((resolve) => { setTimeout(resolve, 10) })
+    }
+  }
+  t.equal((await judge()).status, 'unhealthy')
+  t.equal(acceptLogErrors(settings, 'CVE-1 broke the cgroup'), 0)
+  const verdict = await judge()
+  t.equal(verdict.status, 'healthy', JSON.stringify(verdict.reasons))
+  t.match(JSON.parse(readFileSync(join(w.state, 'log-history.json'), 'utf8')), { condemned: [], known: [{ accepted: { by: / on n1\.example/, reason: 'CVE-1 broke the cgroup' } }, {}] })
+  t.throws(() => acceptLogErrors(settings, 'again'), { code: 'NOT_NOW' })
+  w.reboot('boot-4', ['a new error'])
+  t.equal((await w.judge()).status, 'healthy')
+  t.match(readFileSync(join(w.state, 'log-history.json'), 'utf8'), /CVE-1 broke/)
+  w.reboot('boot-5', ['Unable to write gitaly metadata file'])
+  t.equal((await w.judge()).status, 'unhealthy')
+  t.throws(() => acceptLogErrors(settings, 'no'), { code: 'NOT_NOW' })
 })
 
 void t.test('an agent that dies while it compares does not condemn the error: the same boot is compared again', async (t) => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { OrderStore } from '../adapters/order-store.ts'
+import { startOf } from '../adapters/process-start.ts'
 import { recordBoot } from '../boot-record.ts'
 import type { Judgement } from '../domain/health-verdict.ts'
 import type { AcceptedOrder } from '../domain/order-record.ts'
@@ -86,8 +87,18 @@ void t.test('an agent that is ended meanwhile repeats nothing: it says that nobo
   const { fake, store, look, start, ran } = await world(t)
   placeHook(fake.root, 'after-ready/50-a')
   store.markReady(id, { bootId: 'boot-2', atMs: 1, hooks: 'running', ran: ['after-ready/50-a'], reasons: [] })
-  t.match(look(start()), { status: 'unhealthy', reasons: [{ code: 'HOOK_FAILED', text: /agent was ended while/ }] })
+  t.match(look(start()), { status: 'unhealthy', reasons: [{ code: 'HOOK_FAILED', text: /was ended before they were/ }] })
   t.same(ran(), [])
+})
+
+void t.test('while a person has them run again nobody knows yet; another process under the same id says nothing', async (t) => {
+  const { fake, store, look, start } = await world(t)
+  placeHook(fake.root, 'after-ready/50-a')
+  const running = { bootId: 'boot-2', atMs: 1, hooks: 'running', ran: ['after-ready/50-a'], reasons: [] } as const
+  store.markReady(id, { ...running, by: { pid: process.ppid, started: startOf(process.ppid) ?? '' } })
+  t.match(look(start()), { status: 'unknown', reasons: [{ code: 'HEALTH_UNKNOWN' }] })
+  store.markReady(id, { ...running, by: { pid: process.ppid, started: '1' } })
+  t.match(look(start()), { status: 'unhealthy', reasons: [{ code: 'HOOK_FAILED' }] })
 })
 
 void t.test('hooks that others could change are not run; mended, they are', async (t) => {

@@ -3,6 +3,7 @@
 import { reason } from '@pitstop/shared/fault'
 import { ObligationStore } from '../adapters/obligation-store.ts'
 import type { OrderStore } from '../adapters/order-store.ts'
+import { mayLive, startOf } from '../adapters/process-start.ts'
 import { failed, readyAnswer, runAgain, withHooks } from '../domain/hook-evidence.ts'
 import type { Judgement } from '../domain/health-verdict.ts'
 import type { AcceptedOrder, OrderFiles, ReadyMark } from '../domain/order-record.ts'
@@ -39,7 +40,7 @@ export class AfterReady {
   judge(others: Judgement, files: OrderFiles | undefined, bootId: string): Judgement {
     if (files?.accepted === undefined) return others
     const mark = files.ready?.bootId === bootId ? files.ready : undefined
-    if (readyAnswer(others, mark, this.#isAnswer(files, bootId)) === 'nothing') return withHooks(others, mark, this.#underWay === files.id)
+    if (readyAnswer(others, mark, this.#isAnswer(files, bootId)) === 'nothing') return withHooks(others, mark, this.#underWay === files.id || runsElsewhere(mark))
     return this.#begin(others, files.accepted, bootId)
   }
 
@@ -47,7 +48,7 @@ export class AfterReady {
   async run(order: AcceptedOrder, bootId: string): Promise<ReadyMark> {
     const { hooks } = this.#host.hooks.read('after-ready')
     const mark = (state: ReadyMark['hooks'], ran: readonly string[], reasons: ReadyMark['reasons']): ReadyMark => {
-      const made: ReadyMark = { bootId, atMs: this.#clock.now(), hooks: state, ran, reasons }
+      const made: ReadyMark = { bootId, atMs: this.#clock.now(), hooks: state, ran, reasons, ...state === 'running' ? { by: { pid: process.pid, started: startOf(process.pid) ?? '' } } : {} }
       this.#store.markReady(order.id, made)
       return made
     }
@@ -89,3 +90,7 @@ export class AfterReady {
     return mark === undefined ? failed(others, [reason('HOOK_FAILED', 'the hooks of after-ready cannot be begun: the state directory cannot be written')]) : withHooks(others, mark, true)
   }
 }
+
+/** A person's command line, or an agent that is just being replaced. Not this process: it knows what it runs. */
+const runsElsewhere = (mark: ReadyMark | undefined): boolean =>
+  mark?.hooks === 'running' && mark.by !== undefined && mark.by.pid !== process.pid && mayLive(mark.by)

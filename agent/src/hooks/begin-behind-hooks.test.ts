@@ -123,3 +123,23 @@ void t.test('taken back while its hooks ran: it does not begin, and they are und
   t.same(ran(), ['before-upgrade/50-a', 'before-upgrade/50-a.undo'])
   t.equal(context.store.read(id)?.outcome, undefined, 'the cancellation is the last word')
 })
+
+void t.test('a veto that passes between two looks: refused all the same, never begun without its hooks', async (t) => {
+  const { host, context, ran } = await accepted(t)
+  placeHook(host.root, 'before-upgrade/50-a')
+  let looks = 0
+  const passing: UnitContext = { ...context, files: { ...context.files, disabled: () => ++looks === 1 ? 'maintenance' : undefined } }
+  t.equal(await beginBehindHooks(passing, 'before-upgrade'), undefined)
+  t.equal(looks, 1)
+  t.match(context.store.read(id), { outcome: { status: 'vetoed', begunAtMs: 0, reasons: [{ text: /maintenance/ }] }, decision: undefined })
+  t.same(ran(), [])
+})
+
+void t.test('a hook that was mended between two looks: refused all the same', async (t) => {
+  const { host, context, ran } = await accepted(t)
+  const path = placeHook(host.root, 'before-upgrade/50-a', '', 0o777)
+  const mended: UnitContext = { ...context, files: { ...context.files, bootId: () => { chmodSync(path, 0o755); return context.files.bootId() }, hookProblems: () => [] } }
+  t.equal(await beginBehindHooks(mended, 'before-upgrade'), undefined)
+  t.match(context.store.read(id), { outcome: { status: 'vetoed', reasons: [{ code: 'HOOK_REFUSED' }] }, decision: undefined })
+  t.same(ran(), [])
+})

@@ -11,22 +11,33 @@ import { runHooks } from './run-hooks.ts'
 
 /** As `begin`: when it began; undefined = it may not, and why is on disk. */
 export async function beginBehindHooks(context: UnitContext, stage: HookStage): Promise<number | undefined> {
-  const { store, id, hooks: all, settings, files, now } = context
-  const { hooks } = all.read(stage)
+  const { store, id, hooks: all, settings, files } = context
+  const { hooks, problems } = all.read(stage)
   const accepted = store.read(id)?.accepted
-  // What may not begin anyway runs no hook; begin says why, problems of the hooks included.
-  if (accepted === undefined || hooks.length === 0 || (await reasonsAgainst(context)).length > 0) return await begin(context)
+  if (accepted === undefined) return undefined
+  if (hooks.length === 0 && problems.length === 0) return await begin(context)
+  // What may not begin anyway runs no hook. That is the last word: who asked again might find nothing, and begin without them.
+  const against = await reasonsAgainst(context)
+  if (against.length > 0 || problems.length > 0) {
+    refuse(context, against.length > 0 ? against : problems)
+    return undefined
+  }
   const parts = { ...context, settings: settings.hooks, bootId: files.bootId() }
   const { reasons, promised } = await runHooks(parts, hooks, accepted, () => store.read(id)?.grant?.notAfterMs ?? 0)
   if (reasons.length > 0) {
     const stuck = await undo(context, promised)
-    const files = store.read(id)
-    if (files?.outcome === undefined && files?.decision === undefined) store.finish(id, outcome('vetoed', now(), 0, [...reasons, ...stuck]))
+    refuse(context, [...reasons, ...stuck])
     return undefined
   }
   const begunAtMs = await begin(context)
   if (begunAtMs === undefined && !isBegun(context)) await undo(context, promised)
   return begunAtMs
+}
+
+/** Unless somebody has decided otherwise meanwhile: that holds. */
+function refuse({ store, id, now }: UnitContext, reasons: readonly Reason[]): void {
+  const files = store.read(id)
+  if (files?.outcome === undefined && files?.decision === undefined) store.finish(id, outcome('vetoed', now(), 0, reasons))
 }
 
 /** Another process of this order has begun it: the hooks' work is needed. */

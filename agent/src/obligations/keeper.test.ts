@@ -1,10 +1,11 @@
 // The keeper on a fake host: promises are paid without a coordinator, by events and at their time, and never for ever in silence.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { ObligationStore } from '../adapters/obligation-store.ts'
 import { OrderStore } from '../adapters/order-store.ts'
+import { deviceName } from '../domain/file-lock.ts'
 import type { Obligation } from '../domain/obligation.ts'
 import type { AcceptedOrder, Outcome } from '../domain/order-record.ts'
 import { type FakeHost, fakeHost } from '../fixtures/fake-host.ts'
@@ -179,4 +180,68 @@ void t.test('two payers at once do no harm; what a reboot has undone, or a later
   start()
   await until('the payment', () => promises.unpaid().length === 0)
   t.ok(ran().length >= 1 && ran().length <= 2)
+})
+
+/** dpkg's lock held by process 4711, as the kernel shows it. */
+const holdLock = (fake: FakeHost): void => {
+  fake.write('var/lib/dpkg/lock-frontend', '')
+  const { ino, dev } = statSync(join(fake.root, 'var/lib/dpkg/lock-frontend'))
+  fake.write('proc/locks', `1: POSIX  ADVISORY  WRITE 4711 ${deviceName(dev)}:${ino} 0 EOF\n`)
+}
+
+void t.test('while apt lives on behind its dead unit, timers and undos are kept, past their due time too, and it is told why', async (t) => {
+  const { fake, store, start, promise, promises, accept, ran } = await world(t)
+  accept(upgrade)
+  store.finish(upgrade, { ...ended, status: 'failed' })
+  holdLock(fake)
+  const timers = promise({ id: 'timers-x', kind: 'timers', payable: 'order-ended', pay: [['systemctl', 'start', 'apt-daily.timer']] })
+  const late = promise({ dueAtMs: clock.now() - 1 })
+  start()
+  await until('the reasons', () => [timers, late].every(({ id }) => promises.failure(id) !== undefined))
+  for (const { id } of [timers, late]) t.match(promises.failure(id), { waiting: true, attempts: 0, text: /apt still runs: .*lock-frontend is held by process 4711/ })
+  t.same([ran(), fake.read('unit-words')], [[], ''])
+  fake.write('proc/locks', '')
+  await until('the payments', () => promises.unpaid().length === 0)
+  t.match(fake.read('unit-words'), /start apt-daily\.timer/)
+  t.equal(JSON.stringify(ran()), paid)
+})
+
+void t.test('a day past its due time nothing keeps it any more', async (t) => {
+  const { fake, start, promise, promises } = await world(t)
+  holdLock(fake)
+  promise({ dueAtMs: clock.now() - 86_400_001 })
+  start()
+  await until('the payment', () => promises.unpaid().length === 0)
+})
+
+void t.test('past its due time an undo waits for a unit of its plan, and for a host that is going down', async (t) => {
+  const { fake, start, promise, promises, accept, ran } = await world(t)
+  accept(reboot)
+  const { id } = promise({ dueAtMs: clock.now() - 1 })
+  fake.write(`units/pitstop-${reboot}`, `${process.pid}\n`)
+  start()
+  await until('the reason', () => /order reboot-1.* is being carried out/.test(promises.failure(id)?.text ?? ''))
+  fake.write('system-state', 'stopping\n')
+  fake.remove(`units/pitstop-${reboot}`)
+  await until('the other reason', () => /the host is going down/.test(promises.failure(id)?.text ?? ''))
+  t.same(ran(), [])
+  fake.write('system-state', 'running\n')
+  await until('the payment', () => promises.unpaid().length === 0)
+})
+
+void t.test('a promise and an order that cannot be read are told, and the others are paid', async (t) => {
+  const { fake, store, start, promise, promises, accept, log } = await world(t)
+  accept(upgrade)
+  accept(reboot)
+  promise({ id: 'hook-bad' })
+  writeFileSync(join(promises.prepare(), 'hook-bad.json'), '{"version":1,')
+  store.finish(upgrade, ended)
+  promise({ payable: 'order-ended' })
+  start()
+  // The agent itself does not start on it.
+  writeFileSync(store.pathOf(reboot, 'accepted.json'), '{')
+  await until('the payment', () => promises.unpaid(() => undefined).length === 0)
+  t.match(log.join('\n'), /a promise cannot be read.*hook-bad\.json.*\n?/)
+  t.match(log.join('\n'), /an order cannot be read/)
+  t.equal(fake.read('hooks-ran').trim(), 'before-upgrade/50-a.undo')
 })

@@ -2,6 +2,7 @@
 // persisted before anything is answered or done. The work itself is in stage, upgrade and reboot beside this file.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault, reason, type Reason } from '@pitstop/shared/fault'
 import type { OrderStore } from '../adapters/order-store.ts'
 import { observing } from '../domain/observing.ts'
@@ -30,6 +31,9 @@ export interface OrderView {
   readonly status: OrderStatus
   readonly reasons: readonly Reason[]
 }
+
+/** For a unit that has given up to be gone. */
+const endingMs = 10_000
 
 export class OrderDesk {
   readonly self: Self
@@ -121,15 +125,27 @@ export class OrderDesk {
       const waits = step === 'reboot' && this.armed.has(id) && await this.host.units.state(unitName(id)) === 'active'
       this.armed.forget(id)
       // A unit that waits has seen the acceptance by now.
-      if (!waits) await this.#startUnit(id, step, 0)
+      if (!waits) await this.#startOnce(id, step)
     } catch (error) {
-      // Started ahead of its order by an agent that has ended since: it waits, and needs no second one.
-      if (step === 'reboot' && await this.host.units.state(unitName(id)) === 'active') return
       const why = [reason('COMMAND_FAILED', `the unit of ${step} ${id} could not be started: ${error instanceof Error ? error.message : String(error)}`)]
       const decision = this.store.decide(id, { kind: 'cancelled', atMs: this.clock.now(), by: 'agent', reasons: why })
       if (decision.kind === 'cancelled') {
         this.finish(id, { status: 'failed', atMs: this.clock.now(), begunAtMs: 0, reasons: why, changes: [], notes: [], rebootRequired: false })
       }
+    }
+  }
+
+  async #startOnce(id: string, step: 'upgrade' | 'reboot'): Promise<void> {
+    try { await this.#startUnit(id, step, 0) } catch (error) {
+      if (step !== 'reboot') throw error
+      // One that was started ahead of its order: it gave up and is ending, and holds its name until it is gone.
+      const until = this.clock.monotonic() + endingMs
+      let state = await this.host.units.state(unitName(id))
+      for (; state === 'ending' && this.clock.monotonic() < until; state = await this.host.units.state(unitName(id))) await sleep(100)
+      // By an agent that has ended since: it waits, and needs no second one.
+      if (state === 'active') return
+      if (state !== 'gone') throw error
+      await this.#startUnit(id, step, 0)
     }
   }
 

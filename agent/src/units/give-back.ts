@@ -7,6 +7,8 @@ import type { UnitContext } from './unit-context.ts'
 
 /** @param said why the reboot did not come. */
 export async function giveBack({ store, id, manager, now }: UnitContext, begunAtMs: number, mark: StopMark, said: string): Promise<void> {
+  // If this process dies here too, the end of its unit shall look again.
+  store.unmarkGoingDown(id)
   const started = await manager.start()
   const text = `${said}; ${started === '' ? 'Gitaly was started again' : `Gitaly could not be started again: ${started}`}`
   process.stderr.write(`${text}\n`)

@@ -8,7 +8,7 @@ import { lockedBy } from '../domain/apt-fault.ts'
 import type { InstalledPackage } from '../domain/apt-output.ts'
 import { compareSimulation, type PackageVersion, stillNeeded } from '../domain/apt-plan.ts'
 import { heldBy } from '../domain/file-lock.ts'
-import { notStaged, stagedEntries, type StagedPackage } from '../domain/staged-packages.ts'
+import { notStaged, notWhole, stagedEntries, type StagedPackage } from '../domain/staged-packages.ts'
 import { dpkgVetoes } from '../domain/veto.ts'
 import type { Apt } from '../ports.ts'
 import type { UnitContext } from './unit-context.ts'
@@ -36,6 +36,8 @@ export async function readyToInstall({ store, id, settings }: UnitContext, apt: 
     const install = stillNeeded(ordered, before)
     const { entries, missing } = stagedEntries(apt.archives.read(), install)
     if (missing.length > 0) return { reasons: missing.map(notStaged) }
+    const whole = await apt.archives.whole(entries)
+    if (whole.length < entries.length) return { reasons: entries.filter((each) => !whole.includes(each)).map(notWhole) }
     const differences = install.length === 0 ? [] : compareSimulation(install, await apt.simulateStaged(entries))
     if (differences.length > 0) return { reasons: differences }
     if (signal.aborted) return { reasons: [reason('SHUTDOWN_SCHEDULED', 'the unit was told to end before apt began: the host shuts down, or somebody stopped it')] }

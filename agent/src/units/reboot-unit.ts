@@ -13,5 +13,9 @@ const { SERVICE_RESULT: result = '', EXIT_CODE: code = '', EXIT_STATUS: status =
 if (id !== '') {
   const context = unitContext(stateDirectory, id)
   if (mode === 'ended') await unitEnded(context, { result, code, status })
-  else if (await accepted(context, Number(mode))) await reboot(context)
+  else if (await accepted(context, Number(mode))) {
+    await reboot(context)
+    // At once: a question that is still under way must not hold up the shutdown.
+    process.exit(0)
+  }
 }

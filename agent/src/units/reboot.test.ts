@@ -1,12 +1,13 @@
 // Behind the point of no return: what the reboot's unit writes down, and who gives Gitaly back when the reboot does not
 // come. A fake host with real processes; systemd itself was tried with Debian 12 and 13 in containers.
 import { createServer } from 'node:http'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { OrderStore } from '../adapters/order-store.ts'
 import type { AcceptedOrder, StopMark } from '../domain/order-record.ts'
+import { stopNotes } from '../domain/stop-notes.ts'
 import { type FakeHost, fakeHost } from '../fixtures/fake-host.ts'
 import { reboot } from './reboot.ts'
 import { type UnitContext, unitContext } from './unit-context.ts'
@@ -87,7 +88,7 @@ void t.test('a reboot whose answer was lost on the way down starts nothing', asy
 })
 
 void t.test('a unit that died gives Gitaly back, unless the host goes down', async (t) => {
-  interface Case { readonly end?: typeof killed, readonly mark?: StopMark, readonly begun?: boolean, readonly state?: string, readonly logind?: string, readonly boot?: string, readonly effects: readonly string[], readonly outcome?: RegExp }
+  interface Case { readonly end?: typeof killed, readonly mark?: StopMark, readonly begun?: boolean, readonly state?: string, readonly boot?: string, readonly effects: readonly string[], readonly outcome?: RegExp }
   const cases: Readonly<Record<string, Case>> = {
     'killed between stop and reboot': { mark, effects: ['start'], outcome: /signal, killed, KILL.*Gitaly was started again/ },
     'stopped by a person at that moment': { mark, end: terminated, effects: ['start'], outcome: /started again/ },
@@ -95,8 +96,8 @@ void t.test('a unit that died gives Gitaly back, unless the host goes down', asy
     'killed before anything was done': { effects: [], outcome: /Gitaly was not touched/ },
     'not begun': { begun: false, effects: [] },
     'somebody else takes the host down': { mark, end: terminated, state: 'stopping', effects: [] },
-    'somebody else takes the host down, and others delay it': { mark, logind: '{"type":"b","data":true}', effects: [] },
-    'asked for and answered': { mark: { ...mark, rebootRequestedAtMs: 8 }, end: well, effects: [] },
+    'asked for and answered': { mark: { ...mark, rebootRequestedAtMs: 8 }, end: well, state: 'stopping', effects: [] },
+    'asked for and answered, told to end, and never done': { mark: { ...mark, rebootRequestedAtMs: 8 }, end: well, effects: ['start'], outcome: /before the host went down; Gitaly was started again/ },
     'under another boot': { mark, boot: 'boot-2', effects: [] }
   }
   for (const [name, each] of Object.entries(cases)) {
@@ -104,7 +105,6 @@ void t.test('a unit that died gives Gitaly back, unless the host goes down', asy
     if (each.begun !== false) context.store.decide(id, { kind: 'begun', atMs: 4, by: 'unit', reasons: [] })
     if (each.mark !== undefined) context.store.markStop(id, each.mark)
     if (each.state !== undefined) host.write('system-state', each.state)
-    if (each.logind !== undefined) host.write('bin/busctl', `#!/bin/sh\necho '${each.logind}'\n`)
     if (each.boot !== undefined) host.boot(each.boot)
     await unitEnded(context, each.end ?? killed)
     t.same(host.effects(), each.effects, name)
@@ -122,4 +122,54 @@ void t.test('a request that was made and whose unit died then is waited for befo
   setTimeout(() => { host.write('system-state', 'stopping\n') }, 600)
   await ending
   t.same(host.effects(), [], 'the shutdown came late, and Gitaly was left alone')
+})
+
+void t.test('a reboot that logind agreed to, let others delay, and then did not do: Gitaly is given back', async (t) => {
+  const { host, context } = await world(t)
+  host.write('lose-reboot', '')
+  host.write('preparing', 'true')
+  const rebooting = reboot(context)
+  while (!existsSync(context.store.goingDownFile(id))) await new Promise((resolve) => { setTimeout(resolve, 20) })
+  // Held back: whoever ends the unit now has its end looked at.
+  while (existsSync(context.store.goingDownFile(id))) await new Promise((resolve) => { setTimeout(resolve, 20) })
+  t.same(host.effects(), ['stop', 'reboot'], 'while others delay it nothing is lost yet')
+  host.write('preparing', 'false')
+  await rebooting
+  t.same(host.effects(), ['stop', 'reboot', 'start'])
+  t.match(context.store.read(id), { outcome: { status: 'failed', reasons: [{ code: 'NOT_REBOOTED', text: /answered with yes, and no shutdown began; Gitaly was started again/ }] } })
+  t.notOk(existsSync(context.store.goingDownFile(id)))
+})
+
+void t.test('a delayed reboot that does begin starts nothing', async (t) => {
+  const { host, context } = await world(t)
+  host.write('lose-reboot', '')
+  host.write('preparing', 'true')
+  const rebooting = reboot(context)
+  setTimeout(() => { host.write('system-state', 'stopping\n') }, 1500)
+  await rebooting
+  t.same(host.effects(), ['stop', 'reboot'])
+  t.ok(existsSync(context.store.goingDownFile(id)), 'and its end costs no start of Node')
+})
+
+void t.test('behind the request SIGTERM ends the unit at once', async (t) => {
+  const { host, context } = await world(t)
+  host.write('lose-reboot', '')
+  const rebooting = reboot(context)
+  while (!existsSync(context.store.goingDownFile(id))) await new Promise((resolve) => { setTimeout(resolve, 5) })
+  const toldAt = performance.now()
+  process.kill(process.pid, 'SIGTERM')
+  await rebooting
+  t.ok(performance.now() - toldAt < 200)
+  t.same(host.effects(), ['stop', 'reboot'])
+  t.ok(existsSync(context.store.goingDownFile(id)))
+})
+
+void t.test('the request is for a plain reboot, and who may delay it is noted before the stop', async (t) => {
+  const { host, context } = await world(t)
+  host.write('inhibitors', '{"type":"a(ssssuu)","data":[[["shutdown","Unattended Upgrades Shutdown","Stop ongoing upgrades","delay",0,64]]]}\n')
+  host.write('bin/systemctl', host.read('bin/systemctl').replace('reboot)', 'reboot) echo "$SYSTEMCTL_SKIP_AUTO_KEXEC$SYSTEMCTL_SKIP_AUTO_SOFT_REBOOT" > "$R/plain";'))
+  await reboot(context)
+  t.equal(host.read('plain'), '11\n')
+  const { mark } = context.store.read(id) ?? {}
+  t.ok(mark !== undefined && stopNotes(mark).includes('the shutdown may be delayed by Unattended Upgrades Shutdown (process 64): Stop ongoing upgrades'))
 })

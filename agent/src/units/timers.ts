@@ -16,9 +16,9 @@ const deadlineMs = 15_000
 /** @returns why they are not, or not all, inhibited; empty = they are. */
 export async function inhibitTimers({ run, promises, files, settings, now }: UnitContext, { id, planHash }: AcceptedOrder): Promise<string> {
   try {
-    const { stop, mask } = inhibition(parseUnits(await outputOf(run, { argv: unitStateQuestion, deadlineMs })))
+    const { stop, start, mask } = inhibition(parseUnits(await outputOf(run, { argv: unitStateQuestion, deadlineMs })))
     const dueAtMs = now() + settings.apt.lockTimeoutMs + settings.apt.deadlineMs + marginMs
-    const obligation = timersObligation({ stop, mask }, { orderId: id, planHash, bootId: files.bootId(), nowMs: now(), dueAtMs })
+    const obligation = timersObligation({ start, mask }, { orderId: id, planHash, bootId: files.bootId(), nowMs: now(), dueAtMs })
     if (obligation === undefined) return ''
     promises.promise(obligation)
     if (stop.length > 0) await outputOf(run, { argv: ['systemctl', 'stop', ...stop], deadlineMs })

@@ -2,7 +2,7 @@
 // been killed between Gitaly's stop and the reboot: then Gitaly is given back here, and the order gets its outcome.
 // Must do nothing when the reboot is under way, and nothing for an order that never began.
 import { reason } from '@pitstop/shared/fault'
-import { goesDown } from '../adapters/going-down.ts'
+import { goesDown, requestSettlesMs } from '../adapters/going-down.ts'
 import { outcome } from './begin.ts'
 import { giveBack } from './give-back.ts'
 import type { UnitContext } from './unit-context.ts'
@@ -14,9 +14,6 @@ export interface UnitEnd {
   readonly status: string
 }
 
-/** From the request to the first sign of a shutdown: logind answers within milliseconds. */
-const requestSettlesMs = 10_000
-
 export async function unitEnded(context: UnitContext, end: UnitEnd): Promise<void> {
   const { store, id, files, run, now } = context
   const order = store.read(id)
@@ -24,9 +21,8 @@ export async function unitEnded(context: UnitContext, end: UnitEnd): Promise<voi
   if (order.accepted.bootId !== files.bootId()) return
   const { mark, decision } = order
   const requested = mark !== undefined && mark.rebootRequestedAtMs > 0
-  // It asked for the reboot and was told yes, or could not be sure: then it has looked by itself.
-  if (requested && end.code === 'exited' && end.status === '0') return
-  if (await goesDown(run, requested ? requestSettlesMs : 0)) return
+  // Also when it ended well: it may have been told to while others still delayed the shutdown.
+  if (await goesDown(run, { settleMs: requested ? await requestSettlesMs(run) : 0 })) return
   const said = `the unit of ${id} ended (${[end.result, end.code, end.status].filter((word) => word !== '').join(', ') || 'nobody knows how'}) before the host went down`
   if (mark === undefined) store.finish(id, outcome('failed', now(), decision.atMs, [reason('NOT_REBOOTED', `${said}; Gitaly was not touched`)]))
   else await giveBack(context, decision.atMs, mark, said)

@@ -65,6 +65,7 @@ void t.test('wrong usage ends with 2, says what is wrong on stderr, and does not
     t.equal(ran.out, '')
     t.not(ran.err, '')
   }
+  t.match((await pitstop('window start abcd')).err, 'see pitstop window start --help', 'of the verb that was typed')
   t.match(JSON.parse((await pitstop('window start abcd --json')).err), { error: { code: 'INVALID_INPUT', text: /--reason/, exit: 2 } })
 })
 
@@ -74,8 +75,9 @@ void t.test('help shows the verbs, examples for each of them, and the exit codes
   t.equal(exit, 0)
   for (const verb of ['coordinator', 'plan', 'window', 'node', 'why', 'obligations', 'freeze', 'unfreeze', 'lease', 'preflight', 'pki', 'init']) t.match(out, new RegExp(`^  ${verb}\\b`, 'm'))
   for (const { code, meaning } of Object.values(exitCodes)) t.match(out, `  ${code}  ${meaning}`)
+  for (const verb of ['pki init', 'pki request', 'pki issue']) t.notMatch((await pitstop(`${verb} --help`)).out, /^ {2}--\S+ <\w+>$/m, 'each option says what it is')
   for (const verb of ['coordinator', 'plan create', 'plan show', 'plan list', 'window start', 'window watch', 'window pause', 'window resume', 'window abort', 'window show', 'node list', 'node show', 'node patch',
-    'node retry', 'node skip', 'node write-off', 'why', 'obligations list', 'obligations hand-over', 'freeze', 'unfreeze', 'lease show', 'preflight', 'pki init', 'pki request', 'pki issue', 'init', 'status']) {
+    'node retry', 'node skip', 'node write-off', 'why', 'obligations list', 'obligations hand-over', 'freeze', 'unfreeze', 'lease show', 'preflight', 'pki init', 'pki request', 'pki issue', 'init', 'status', 'plan', 'window', 'node', 'pki', 'lease', 'obligations']) {
     t.match((await pitstop(`${verb} --help`)).out, /Examples:\n {2}pitstop /, verb)
   }
 })
@@ -90,7 +92,7 @@ void t.test('no coordinator ends with 6 and says how to reach one', async (t) =>
   const { pitstop, folder } = await setup(t)
   const plain = await pitstop('status')
   t.equal(plain.exit, 6)
-  t.match(plain.err, /pitstop: the coordinator at .*c.sock cannot be reached \(ENOENT\)[^]*do: start it: pitstop coordinator/)
+  t.match(plain.err, /pitstop: the coordinator at .*c.sock cannot be reached \(ENOENT\)[^]*do: start it: systemctl start pitstop-coordinator \(.*journalctl -u pitstop-coordinator\); from a checkout: pitstop coordinator/)
   t.equal((await pitstop('--url http://127.0.0.1:9 status')).exit, 6)
   t.equal((await pitstop(`--url http://127.0.0.1:9 --token-file ${folder}/none status`)).exit, 2)
   t.match(await pitstop('coordinator --config /nowhere.yml --json'), { exit: 2, err: /INVALID_CONFIGURATION.*nowhere/ })
@@ -226,7 +228,6 @@ void t.test('init writes once, and pki makes, asks and signs on files', async (t
   t.match(await pitstop(`init --output ${folder}/c.yml --fleet lab`), { exit: 0, out: /coordinator --check/ })
   t.match(await readFile(`${folder}/c.yml`, 'utf8'), /^fleet: lab /m)
   t.match(await pitstop(`init --output ${folder}/c.yml`), { exit: 2, err: /exists already/ })
-  t.match(await pitstop(`coordinator --check --config ${folder}/c.yml`), { exit: 0, out: /is good: fleet lab/ })
   t.match(await pitstop('init --fleet Bad_Name'), { exit: 2, err: /fleet: must be/ })
   const authority = `--authority-key ${folder}/ca.key --authority-certificate ${folder}/ca.pem`
   t.equal((await pitstop(`pki init --fleet lab ${authority}`)).exit, 0)
@@ -251,4 +252,14 @@ void t.test('times are instants: local, zoned, tomorrow, and never guessed over 
   t.throws(() => at('2026-10-25T02:30'), { code: 'INVALID_INPUT' }, 'exists twice')
   t.throws(() => at('2027-03-28T02:30'), { code: 'INVALID_INPUT' }, 'does not exist')
   t.throws(() => parseInstant('22:00', 'Mars/Base', now), { code: 'INVALID_INPUT', message: /Mars/ })
+})
+
+void t.test('before the first window the way to it begins with a plan', async (t) => {
+  const { pitstop, served, serve } = await setup(t)
+  await serve()
+  t.match((await pitstop('why')).out, /no window yet\n {4}do: make a plan first: pitstop plan create/)
+  t.match(await pitstop('window show'), { exit: 2, err: /do: make a plan first: pitstop plan create/ })
+  await served.makePlan({ by: 'ana', reason: 'x', opensAt: startedAt, closesAt: startedAt + 1000, policy: testPolicy })
+  t.match((await pitstop('why')).out, /do: open one: pitstop window start PLAN/)
+  t.match((await pitstop('window show')).err, /do: open one: pitstop window start PLAN/)
 })

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { Agent, type Dispatcher, request } from 'undici'
 import { Fault, type Reason } from '@pitstop/shared/fault'
+import { unreadable } from '../adapters/file-fault.ts'
 import { isFaultCode } from '@pitstop/shared/fault-table'
 import { type ServerEvent, readServerEvents } from './server-events.ts'
 
@@ -28,7 +29,7 @@ function readSecret(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (error) {
-    throw new Fault('INVALID_INPUT', `the token file ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`, { hint: 'name a readable file with --token-file' })
+    throw unreadable(file, error, { code: 'INVALID_INPUT', hint: 'name a readable file with --token-file or --authority' })
   }
 }
 
@@ -95,12 +96,15 @@ function faultOf(body: unknown, status: number, place: string): Fault {
   return new Fault(known, text, { ...typeof hint === 'string' ? { hint } : {}, reasons: Array.isArray(reasons) ? reasons as Reason[] : [] })
 }
 
+/** An installed coordinator is the service's; a second one by hand would be locked out or lock it out. */
+const startIt = 'start it: systemctl start pitstop-coordinator (if it does not stay: journalctl -u pitstop-coordinator); from a checkout: pitstop coordinator --config FILE'
+
 function unreachable(place: string, error: unknown): Fault {
   const code = (error as NodeJS.ErrnoException).code ?? 'no answer'
   if (code === 'EACCES') return new Fault('UNAUTHENTICATED', `you may not open ${place}`, { cause: error, hint: 'use sudo, or --url with --token-file' })
   const hints: Record<string, string> = {
-    ENOENT: 'start it: pitstop coordinator --config FILE; or name its socket with --socket, --config or --url',
-    ECONNREFUSED: 'nothing listens there: start it with pitstop coordinator --config FILE'
+    ENOENT: `${startIt}; or name its socket with --socket, --config or --url`,
+    ECONNREFUSED: `nothing listens there; ${startIt}`
   }
   return new Fault('COORDINATOR_UNREACHABLE', `the coordinator at ${place} cannot be reached (${code})`, { cause: error, ...hints[code] === undefined ? {} : { hint: hints[code] } })
 }

@@ -1,11 +1,10 @@
 // What each verb gets: the global options, a client when it needs one, and one way to print. Results go to stdout and
 // nothing else does; with --json they are JSON, and so are errors on stderr.
-import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { type Fault, chain } from '@pitstop/shared/fault'
-import { defaultConfigurationFile, defaultSocket, loadSettings } from '../config.ts'
 import { type Client, createClient } from './client.ts'
 import { type Exit, exitCodes, exitOf } from './exit-codes.ts'
+import { socketOf } from './socket.ts'
 import type { Terminal } from './terminal.ts'
 
 export interface GlobalOptions {
@@ -29,11 +28,11 @@ export class Context {
 
   get json(): boolean { return this.options.json === true }
 
-  /** --url, else --socket, else the socket that the configuration names, else the usual one. A file named by hand must be readable: a typo must not reach another fleet. */
+  /** --url, else --socket, else the socket that the configuration names, else the usual one. */
   get client(): Client {
     const { url, socket, tokenFile, authority, config } = this.options
     this.#client ??= url === undefined
-      ? createClient({ socket: socket ?? (config !== defaultConfigurationFile || existsSync(config) ? loadSettings(config).listen.socket : defaultSocket), user: this.terminal.user })
+      ? createClient({ socket: socket ?? socketOf(config, (text) => { this.warn(text) }), user: this.terminal.user })
       : createClient({ url, tokenFile, authority })
     return this.#client
   }
@@ -41,6 +40,10 @@ export class Context {
   /** @param lines what a person reads; built only when nobody asked for JSON. */
   print(data: unknown, lines: () => readonly string[]): void {
     this.terminal.out(this.json ? `${JSON.stringify(data)}\n` : lines().map((line) => `${line}\n`).join(''))
+  }
+
+  warn(text: string): void {
+    this.terminal.err(this.json ? `${JSON.stringify({ warning: text })}\n` : `pitstop: ${text}\n`)
   }
 
   async close(): Promise<void> { await this.#client?.close() }

@@ -16,7 +16,7 @@ export type Exit = keyof typeof exitCodes
 
 const exits: Partial<Record<FaultCode, Exit>> = {
   COORDINATOR_UNREACHABLE: 'unreachable', STANDBY: 'unreachable', LEASE_LOST: 'unreachable',
-  UNAUTHENTICATED: 'denied', WRONG_ROLE: 'denied', WRONG_FLEET: 'denied', WRONG_NODE: 'denied', CERTIFICATE_INVALID: 'denied',
+  UNAUTHENTICATED: 'denied', WRONG_ROLE: 'denied', WRONG_FLEET: 'denied', WRONG_NODE: 'denied', CERTIFICATE_INVALID: 'denied', PERMISSION_DENIED: 'denied',
   INVALID_CONFIGURATION: 'input', INVALID_INPUT: 'input', NOT_FOUND: 'input',
   STORE_BUSY: 'refused'
 }

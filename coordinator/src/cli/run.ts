@@ -1,6 +1,7 @@
 // One run of pitstop: arguments in, exit code out. No verb ends the process; what they opened is closed here.
 import { type Command, CommanderError } from 'commander'
 import { Fault, asFault } from '@pitstop/shared/fault'
+import { deniedFault } from '../adapters/file-fault.ts'
 import { Context, type GlobalOptions, type Perform, printFault } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 import { buildProgram } from './program.ts'
@@ -31,8 +32,21 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
       if (error.exitCode === 0) return exitCodes.done.code
       // Help that nobody asked for was printed in place of an error: a verb is missing.
       if (error.code === 'commander.help') return exitCodes.input.code
-      return printFault(terminal, new Fault('INVALID_INPUT', error.message.replace(/^error: /, ''), { hint: 'see pitstop --help' }), argv.includes('--json'))
+      return printFault(terminal, new Fault('INVALID_INPUT', error.message.replace(/^error: /, ''), { hint: `see ${verbOf(program, argv)} --help` }), argv.includes('--json'))
     }
-    return printFault(terminal, asFault(error), argv.includes('--json'))
+    return printFault(terminal, deniedFault(error) ?? asFault(error), argv.includes('--json'))
   }
+}
+
+/** The verb that was typed, as far as it is one. */
+function verbOf(program: Command, argv: readonly string[]): string {
+  const names = [program.name()]
+  let at = program
+  for (const word of argv) {
+    const next = at.commands.find((each) => each.name() === word)
+    if (next === undefined) continue
+    at = next
+    names.push(word)
+  }
+  return names.join(' ')
 }

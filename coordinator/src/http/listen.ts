@@ -1,8 +1,10 @@
 // Puts a built API on the wire: a unix socket for this host's operators, TCP for everybody else. Plain HTTP on TCP only
 // where nobody else can listen (loopback); otherwise TLS with the coordinator's certificate, reloaded without restart.
-import { existsSync, readFileSync, statSync, unlinkSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync, statSync, unlinkSync } from 'node:fs'
 import { connect, isIPv4 } from 'node:net'
+import { dirname } from 'node:path'
 import { Fault } from '@pitstop/shared/fault'
+import { isDenied } from '../adapters/file-fault.ts'
 import type { Api } from './ports.ts'
 
 export interface TlsFiles { readonly certificate: string, readonly key: string }
@@ -31,6 +33,17 @@ export async function listenTcp(api: Api, listen: string, tls: TlsFiles | undefi
   const address = api.server.address()
   const bound = typeof address === 'object' && address !== null ? address.port : port
   return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${bound}`
+}
+
+/** Asked before anything lasting is made. @throws Fault INVALID_CONFIGURATION, PERMISSION_DENIED */
+export function requireSocketFolder(path: string): void {
+  const folder = dirname(path)
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new Fault(isDenied(error) ? 'PERMISSION_DENIED' : 'INVALID_CONFIGURATION', `cannot listen on the socket ${path}: its folder ${folder} is not there or not writable`,
+      { cause: error, hint: 'the service makes it: systemctl start pitstop-coordinator; by hand: make the folder, or change listen.socket' })
+  }
 }
 
 /** Mode 0600: whoever may open it is an operator of this host. */

@@ -1,20 +1,25 @@
-// `pitstop pki init|request|issue` on disk. A key is written once, 0600, and never replaced; everything appears
+// `pitstop pki init|request|issue` on disk. A key is written once, 0600 (0640 for the service's group), and never replaced; everything appears
 // whole (temporary file, fsync, then link or rename) or not at all.
 import { randomUUID } from 'node:crypto'
 import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { Fault } from '@pitstop/shared/fault'
+import { unreadable, unwritable } from '../adapters/file-fault.ts'
 import type { Identity, Role } from '@pitstop/shared/identity'
 import { createAuthority } from './authority.ts'
 import { type Issuance, issueCertificate } from './issue.ts'
 import { createRequest } from './request.ts'
 
-/** @param mayReplace false: an existing file is a Fault INVALID_INPUT, also when it appears meanwhile. */
-async function writeWhole(path: string, text: string, mode: number, mayReplace: boolean): Promise<void> {
+/** @param mayReplace false: an existing file is a Fault INVALID_INPUT, also when it appears meanwhile. @param group the file's, when not the caller's. */
+async function writeWhole(path: string, text: string, mode: number, mayReplace: boolean, group?: number): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`
+  let made = false
   try {
-    const file = await open(temporary, 'wx', mode)
+    // Nobody else's before it is the group's.
+    const file = await open(temporary, 'wx', group === undefined ? mode : 0o600)
+    made = true
     try {
       await file.writeFile(text)
+      if (group !== undefined) await file.chown(0, group)
       await file.chmod(mode)
       await file.sync()
     } finally {
@@ -23,11 +28,10 @@ async function writeWhole(path: string, text: string, mode: number, mayReplace: 
     if (mayReplace) await rename(temporary, path)
     else await link(temporary, path)
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') throw alreadyThere(path)
-    throw new Fault('INVALID_INPUT', `${path} cannot be written (${code ?? message})`, { hint: 'check that the folder exists and is writable' })
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw alreadyThere(path)
+    throw unwritable(path, error)
   } finally {
-    await rm(temporary, { force: true })
+    if (made) await rm(temporary, { force: true })
   }
 }
 
@@ -38,11 +42,15 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    throw new Fault('INVALID_INPUT', `${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`, { hint: 'check the path and its permissions' })
+    throw unreadable(path, error, { code: 'INVALID_INPUT', hint: 'check the path' })
   }
 }
 
-const isThere = (path: string): Promise<boolean> => stat(path).then(() => true, () => false)
+/** What cannot be looked at is unknown, not absent. */
+const isThere = (path: string): Promise<boolean> => stat(path).then(() => true, (error: unknown) => {
+  if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false
+  throw unreadable(path, error, { code: 'INVALID_INPUT', hint: 'check the path' })
+})
 
 export interface AuthorityFiles { readonly key: string, readonly certificate: string }
 
@@ -54,12 +62,12 @@ export async function initAuthority(files: AuthorityFiles, fleet: string, now: n
   await writeWhole(files.certificate, authority.certificatePem, 0o644, false)
 }
 
-/** Makes key and request on the host. @param reuseKey for a renewal: the existing key signs the new request. */
-export async function requestCertificate(files: { readonly key: string, readonly request: string }, identity: Identity, reuseKey = false): Promise<void> {
+/** Makes key and request on the host. @param reuseKey for a renewal: the existing key signs the new request. @param keyGroup may read a new key. */
+export async function requestCertificate(files: { readonly key: string, readonly request: string }, identity: Identity, reuseKey = false, keyGroup?: number): Promise<void> {
   const existing = await isThere(files.key)
   if (existing && !reuseKey) throw new Fault('INVALID_INPUT', `${files.key} exists already and is not replaced`, { hint: 'to renew the certificate with this key add: --reuse-key' })
   const made = await createRequest(identity, existing ? await readText(files.key) : undefined)
-  if (!existing) await writeWhole(files.key, made.keyPem, 0o600, false)
+  if (!existing) await writeWhole(files.key, made.keyPem, keyGroup === undefined ? 0o600 : 0o640, false, keyGroup)
   await writeWhole(files.request, made.requestPem, 0o644, true)
 }
 

@@ -3,6 +3,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { Fault, type Reason, reason } from '@pitstop/shared/fault'
 import { redact } from '@pitstop/shared/redaction'
+import { isDenied, readHint } from '../file-fault.ts'
 
 export type TokenSource = { readonly file: string } | { readonly env: string }
 
@@ -24,7 +25,7 @@ async function readTokenFile(file: string): Promise<string> {
     return await readFile(file, 'utf8')
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error'
-    throw new Fault('GITLAB_TOKEN', `The token file ${redact(file)} cannot be read (${code})`, { hint: 'put the token there, readable by the user that runs the coordinator' })
+    throw new Fault('GITLAB_TOKEN', `The token file ${redact(file)} cannot be read (${code})`, { hint: isDenied(error) ? readHint(redact(file)) : 'put the token there, readable by the user that runs the coordinator' })
   }
 }
 

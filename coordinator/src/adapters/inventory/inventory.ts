@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { readConfiguration } from '@pitstop/shared/configuration'
 import { Fault, type Reason, reason } from '@pitstop/shared/fault'
+import { isDenied, readHint } from '../file-fault.ts'
 import { isNodeName } from '@pitstop/shared/identity'
 import { type FileNode, inventoryFile, type InventorySettings, type KnifeSettings } from './inventory-section.ts'
 import { type ChefNode, readKnifeAnswer } from './knife-answer.ts'
@@ -24,7 +25,7 @@ async function readInventoryFile(file: string): Promise<InventoryReading> {
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    throw new Fault('INVENTORY_UNREADABLE', `The inventory ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`, { hint: 'check inventory.file in the configuration and the file\'s permissions' })
+    throw new Fault('INVENTORY_UNREADABLE', `The inventory ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`, { hint: isDenied(error) ? readHint(file) : 'check inventory.file in the configuration', cause: error })
   }
   const { nodes } = readConfiguration(file, text, inventoryFile)
   const toNode = ({ node, address, storages, zone, gitaly }: FileNode): InventoryNode => ({ node, address, storages, zone, ...(gitaly === undefined ? {} : { gitaly }) })

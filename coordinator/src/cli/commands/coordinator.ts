@@ -1,16 +1,20 @@
 // `pitstop coordinator`: the process itself, in the foreground. A first signal stops it in good order, a second at once.
 import type { Command } from 'commander'
-import { loadSettings } from '../../config.ts'
+import { Fault } from '@pitstop/shared/fault'
+import { fileProblems } from '../../adapters/named-files.ts'
+import { isRoot, serviceAccount } from '../../adapters/service-account.ts'
+import { type Settings, loadSettings } from '../../config.ts'
 import type { Perform } from '../context.ts'
 import { examples } from '../examples.ts'
 
 export function coordinatorCommand(program: Command, perform: Perform): void {
   program.command('coordinator').description('run the coordinator in the foreground; logs are JSON lines on stderr')
-    .option('--check', 'only read the configuration')
+    .option('--check', 'only check the configuration, and that the files it names can be read (as root: by the service\'s user)')
     .addHelpText('after', examples('pitstop coordinator --config /etc/pitstop/coordinator.yml', 'pitstop coordinator --check'))
     .action(perform(async (context, command) => {
       const settings = loadSettings(context.options.config)
       if (command.opts<{ check?: boolean }>().check === true) {
+        refuseUnreadable(settings)
         context.print({ ok: true, file: settings.file, fleet: settings.fleet }, () => [`${settings.file} is good: fleet ${settings.fleet}`])
         return
       }
@@ -32,4 +36,12 @@ export function coordinatorCommand(program: Command, perform: Perform): void {
         forget()
       }
     }))
+}
+
+/** Root reads everything: where the service is installed, its user is who has to. @throws Fault with every file at once. */
+function refuseUnreadable(settings: Settings): void {
+  const problems = fileProblems(settings, isRoot() ? serviceAccount() : undefined)
+  const worst = problems.find(({ code }) => code !== 'PERMISSION_DENIED') ?? problems[0]
+  if (worst === undefined) return
+  throw new Fault(worst.code, `${settings.file} is well-formed, but of the files it names ${problems.length} cannot be used`, { reasons: problems, hint: worst.hint })
 }

@@ -45,6 +45,7 @@ export function fleetCommands(program: Command, perform: Perform): void {
   }
 
   const lease = program.command('lease').description('the fleet lease: the right to act')
+    .addHelpText('after', examples('pitstop lease show'))
   lease.command('show').description('who holds it, with which epoch, until when').addHelpText('after', examples('pitstop lease show'))
     .action(perform(async (context) => {
       const shown = await context.client.get<{ acting: boolean, lease: LeaseRow | null, expiresInMs: number | null }>('/lease')

@@ -2,6 +2,8 @@
 import { open } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { Fault } from '@pitstop/shared/fault'
+import { unwritable } from '../../adapters/file-fault.ts'
+import { groupToGive } from '../../adapters/service-account.ts'
 import { configurationTemplate } from '../../config/template.ts'
 import { parseSettings } from '../../config.ts'
 import type { Perform } from '../context.ts'
@@ -25,15 +27,20 @@ export function initCommand(program: Command, perform: Perform): void {
     }))
 }
 
-async function writeNew(path: string, text: string): Promise<void> {
+/** @param group of the service, which has to read it; undefined: the caller's. */
+export async function writeNew(path: string, text: string, group = groupToGive()): Promise<void> {
   try {
     const file = await open(path, 'wx', 0o640)
-    await file.writeFile(text)
-    await file.close()
+    try {
+      await file.writeFile(text)
+      if (group !== undefined) await file.chown(0, group)
+      if (group !== undefined) await file.chmod(0o640)
+    } finally {
+      await file.close()
+    }
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error'
-    throw code === 'EEXIST'
+    throw (error as NodeJS.ErrnoException).code === 'EEXIST'
       ? new Fault('INVALID_INPUT', `${path} exists already and is not replaced`, { hint: 'move it away first, or name another file with --output' })
-      : new Fault('INVALID_INPUT', `${path} cannot be written (${code})`, { hint: 'check that the folder exists and is writable' })
+      : unwritable(path, error)
   }
 }

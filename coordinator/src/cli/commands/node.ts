@@ -16,6 +16,7 @@ const seenOf = (text: string | undefined): number | undefined => (text === undef
 
 export function nodeCommands(program: Command, perform: Perform): void {
   const node = program.command('node').description('look at nodes, and tell single ones what to do')
+    .addHelpText('after', examples('pitstop node list', 'pitstop node show gitaly-03.internal', 'pitstop node retry gitaly-03.internal --reason "data disk mounted"'))
 
   node.command('list').description('nodes of the open window, or of the latest')
     .option('--inventory', 'what the inventory says now, instead')

@@ -6,6 +6,7 @@ import { examples } from '../examples.ts'
 
 export function obligationCommands(program: Command, perform: Perform): void {
   const obligations = program.command('obligations').description('what pitstop has promised to put back')
+    .addHelpText('after', examples('pitstop obligations --open', 'pitstop obligations hand-over weight:nfs-file03 --reason "storage is being retired"'))
 
   obligations.command('list', { isDefault: true }).description('every promise of the window; open ones with why and how').option('--open', 'only what is not settled')
     .addHelpText('after', examples('pitstop obligations', 'pitstop obligations --open'))

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { Fault } from '@pitstop/shared/fault'
 import { type Role, roles } from '@pitstop/shared/identity'
+import { groupToGive, serviceName } from '../../adapters/service-account.ts'
 import type { Perform } from '../context.ts'
 import { examples } from '../examples.ts'
 import { wholeOf } from '../instant.ts'
@@ -22,8 +23,10 @@ function roleOf(text: string): Role {
 
 export function pkiCommands(program: Command, perform: Perform): void {
   const pki = program.command('pki').description('the fleet\'s certificates: an authority, requests, certificates')
+    .addHelpText('after', examples('pitstop pki init --fleet gprd', 'pitstop pki request --fleet gprd --role coordinator --name pitstop.internal',
+      'pitstop pki issue --request pitstop.csr --role coordinator --name pitstop.internal --output pitstop.pem'))
 
-  authorityOptions(pki.command('init').description('make the authority of a fleet; existing files are never replaced').requiredOption('--fleet <name>'))
+  authorityOptions(pki.command('init').description('make the authority of a fleet; existing files are never replaced').requiredOption('--fleet <name>', 'the fleet that it will speak for: 1 to 63 of a-z, 0-9 and "-"'))
     .addHelpText('after', examples('pitstop pki init --fleet gprd', 'pitstop pki init --fleet gprd --authority-key ./authority.key --authority-certificate ./authority.pem'))
     .action(perform(async (context, command) => {
       const { fleet, authorityKey: key, authorityCertificate: certificate } = command.opts<AuthorityOptions & { fleet: string }>()
@@ -34,19 +37,21 @@ export function pkiCommands(program: Command, perform: Perform): void {
     }))
 
   pki.command('request').description('make a key and a signing request, on the host that will use them')
-    .requiredOption('--fleet <name>').requiredOption('--role <role>', 'agent or coordinator').requiredOption('--name <fqdn>', 'the node, or the coordinator\'s host')
-    .option('--key <file>', 'stays here', join(folder, 'pitstop.key')).option('--request <file>', 'goes to the authority', join(folder, 'pitstop.csr'))
+    .requiredOption('--fleet <name>', 'as in the configuration and the authority').requiredOption('--role <role>', 'agent or coordinator').requiredOption('--name <fqdn>', 'the node, or the coordinator\'s host')
+    .option('--key <file>', 'the private key; stays here', join(folder, 'pitstop.key')).option('--request <file>', 'the signing request; goes to the authority', join(folder, 'pitstop.csr'))
     .option('--reuse-key', 'renew with the key that is there')
     .addHelpText('after', examples('pitstop pki request --fleet gprd --role agent --name gitaly-03.internal'))
     .action(perform(async (context, command) => {
       const { fleet, role, name, key, request, reuseKey } = command.opts<{ fleet: string, role: string, name: string, key: string, request: string, reuseKey?: boolean }>()
       const { requestCertificate } = await import('../../pki/pki-files.ts')
-      await requestCertificate({ key, request }, { fleet, role: roleOf(role), name }, reuseKey)
-      context.print({ key, request }, () => [`request: ${request}`, `sign it where the authority is: pitstop pki issue --request ${request} --role ${role} --name ${name} --output pitstop.pem`])
+      // The agent is root; the coordinator is the service's user, which has to read its key.
+      const group = roleOf(role) === 'coordinator' ? groupToGive() : undefined
+      await requestCertificate({ key, request }, { fleet, role: roleOf(role), name }, reuseKey, group)
+      context.print({ key, request }, () => [...group === undefined || reuseKey === true ? [] : [`key: ${key}, readable by group ${serviceName}`], `request: ${request}`, `sign it where the authority is, copied there as ${name}.csr: pitstop pki issue --request ${name}.csr --role ${role} --name ${name} --output ${name}.pem --authority-key ./authority.key --authority-certificate ./authority.pem`])
     }))
 
   authorityOptions(pki.command('issue').description('sign a request; role and name must be what you type here')
-    .requiredOption('--request <file>').requiredOption('--role <role>', 'agent or coordinator').requiredOption('--name <fqdn>').requiredOption('--output <file>', 'the certificate')
+    .requiredOption('--request <file>', 'the signing request, as pitstop pki request wrote it').requiredOption('--role <role>', 'agent or coordinator').requiredOption('--name <fqdn>', 'the node, or the coordinator\'s host; as in the request').requiredOption('--output <file>', 'the certificate')
     .option('--days <n>', 'how long it is valid', '90'))
     .addHelpText('after', examples('pitstop pki issue --request gitaly-03.csr --role agent --name gitaly-03.internal --output gitaly-03.pem'))
     .action(perform(async (context, command) => {

@@ -16,6 +16,7 @@ interface CreateOptions extends PolicyOptions { reason: string, opens: string, c
 
 export function planCommands(program: Command, perform: Perform): void {
   const plan = program.command('plan').description('make and read plans; a plan never changes and is known by its hash')
+    .addHelpText('after', examples('pitstop plan create --for 6h --group-size 2 --reason "change 4711"', 'pitstop plan list', 'pitstop plan show 3f9a21c0'))
 
   addPolicyOptions(addGroupOptions(plan.command('create').description('make a plan from the inventory; changes nothing anywhere')
     .requiredOption('--reason <text>', 'why; goes into the journal')

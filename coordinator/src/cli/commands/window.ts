@@ -18,6 +18,7 @@ const watchOptions = (command: Command): Command => command
 
 export function windowCommands(program: Command, perform: Perform): void {
   const window = program.command('window').description('open a window of a plan, follow it, and tell it what to do')
+    .addHelpText('after', examples('pitstop window start 3f9a21c0 --reason "change 4711" --watch', 'pitstop window show', 'pitstop window pause --reason "incident 815"'))
 
   watchOptions(window.command('start').description('open a window of a plan').argument('<plan>', 'its hash, or the beginning of it')
     .requiredOption('--reason <text>', 'why; goes into the journal')

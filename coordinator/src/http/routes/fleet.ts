@@ -7,6 +7,7 @@ import type { Excluded, Plan } from '../../domain/plan.ts'
 import { actorOf } from '../access.ts'
 import type { Api, ApiSettings, Served } from '../ports.ts'
 import { preflightBody, reasonBody } from '../schema.ts'
+import { firstWindowHint } from './window.ts'
 
 const tags = ['fleet']
 /** A preflight without a plan asks as if a window of this length opened now. */
@@ -41,7 +42,8 @@ export function fleetRoutes(api: Api, coordinator: Served, settings: ApiSettings
       ...(notActing === null ? [] : [notActing]),
       ...(await coordinator.lostPromises()).flatMap(({ because }) => (because === null ? [] : [because])),
       ...(frozen === null ? [] : [reason('FROZEN', `frozen by ${frozen.by}: ${frozen.reason}`)]),
-      ...(view === null || view.phase === 'closed' ? [reason('NO_WINDOW', view === null ? 'there has been no window yet' : `window ${view.window} of plan ${view.plan.slice(0, 12)} is closed`)] : [])
+      ...(view === null ? [reason('NO_WINDOW', 'there has been no window yet', await firstWindowHint(coordinator))] : []),
+      ...(view?.phase === 'closed' ? [reason('NO_WINDOW', `window ${view.window} of plan ${view.plan.slice(0, 12)} is closed`)] : [])
     ]
     const named = query.node?.toLowerCase()
     const nodes = (view?.nodes ?? []).filter(({ node, reasons }) => named === undefined ? reasons.length > 0 : node === named)

@@ -14,9 +14,13 @@ const tags = ['window']
 /** The open window, or the latest there was. @throws Fault NOT_FOUND */
 export async function windowOf(coordinator: Served, plan?: string): Promise<WindowView> {
   const view = await coordinator.view(plan)
-  if (view === null) throw new Fault('NOT_FOUND', plan === undefined ? 'there has been no window yet' : `plan ${plan} has had no window yet`, { hint: 'open one: pitstop window start PLAN' })
+  if (view === null) throw new Fault('NOT_FOUND', plan === undefined ? 'there has been no window yet' : `plan ${plan} has had no window yet`, { hint: await firstWindowHint(coordinator) })
   return view
 }
+
+/** Without a plan there is nothing that could be opened. */
+export const firstWindowHint = async (coordinator: Served): Promise<string> =>
+  (await coordinator.listPlans()).length === 0 ? 'make a plan first: pitstop plan create --for 6h --reason "…"' : 'open one: pitstop window start PLAN; see pitstop plan list'
 
 export async function tell(coordinator: Served, said: Command): Promise<WindowView> {
   await coordinator.command(said)
