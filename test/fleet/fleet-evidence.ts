@@ -11,7 +11,7 @@ import type { Happening } from '../world/history.ts'
 import { storedJournal } from './stored-journal.ts'
 
 /** A machine notes that its Gitaly serves when it has read Gitaly's word for it; that is late when the processors are busy. */
-const notedLateMs = 100
+const notedLateMs = 250
 
 interface OrderOnDisk {
   readonly id: string
