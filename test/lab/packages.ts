@@ -14,10 +14,12 @@ export interface LabPackage {
   /** Body of the post-installation script, in sh. */
   readonly postinst?: string
   readonly conffiles?: readonly string[]
+  /** Small to download, large when it is unpacked. */
+  readonly compressed?: boolean
 }
 
 /** Path of the .deb in `folder`. */
-export async function buildPackage(folder: string, { name, version, depends, files = {}, postinst, conffiles }: LabPackage): Promise<string> {
+export async function buildPackage(folder: string, { name, version, depends, files = {}, postinst, conffiles, compressed = false }: LabPackage): Promise<string> {
   const tree = mkdtempSync(join(tmpdir(), 'lab-package-'))
   try {
     const put = (path: string, content: string, mode = 0o644): void => {
@@ -32,7 +34,7 @@ export async function buildPackage(folder: string, { name, version, depends, fil
     for (const [path, content] of Object.entries(files)) put(path, content)
     chmodSync(tree, 0o755)
     const target = join(folder, `${name}_${version.replace(':', '%3a')}_all.deb`)
-    await run(['dpkg-deb', '--root-owner-group', '-Znone', '--build', tree, target])
+    await run(['dpkg-deb', '--root-owner-group', compressed ? '-Zgzip' : '-Znone', '--build', tree, target])
     return target
   } finally { rmSync(tree, { recursive: true, force: true }) }
 }

@@ -50,15 +50,28 @@ await inLab(import.meta.filename, (parts) => {
     t.same(lab.gitlab.world.weights(), lab.weightsBefore)
   })
 
+  const big = { '/usr/lib/lab-library/data': 'x'.repeat(80 * 1024 * 1024) }
+  const nearlyFull = 'dd if=/dev/zero of=/var/filler bs=1M 2>/dev/null; truncate -s -60M /var/filler'
+
   scenario('the disk full in the middle of the installation is failed with dpkg\'s own words', async (t) => {
     await using lab = await labReady(parts, { hosts: 1, host: () => ({ diskBytes: 900 * 1024 * 1024, configuration: { apt: { 'minimum-free-bytes': 0, 'minimum-free-boot-bytes': 0 } } }) })
-    await lab.repository.publish({ name: 'lab-library', version: '1.2', files: { '/usr/lib/lab-library/data': 'x'.repeat(40 * 1024 * 1024) } })
-    await lab.first.must('sh', '-c', 'dd if=/dev/zero of=/var/filler bs=1M 2>/dev/null; truncate -s -60M /var/filler')
+    await lab.repository.publish({ name: 'lab-library', version: '1.2', files: big, compressed: true })
+    await lab.first.must('sh', '-c', nearlyFull)
     const { exit, window } = await patched(lab)
     t.equal(exit, 5, JSON.stringify(window.nodes))
     t.match((await lab.pitstop(['why', lab.first.node])).stdout, /[Nn]o space left/)
     t.equal(lab.first.boots().length, 1)
     t.match((await lab.first.run('gitlab-ctl', 'status', 'gitaly')).stdout, /^run:/)
+  })
+
+  scenario('the disk full while packages are staged leaves the host as it was: postponed, its weight back', async (t) => {
+    await using lab = await labReady(parts, { hosts: 1, host: () => ({ diskBytes: 900 * 1024 * 1024, configuration: { apt: { 'minimum-free-bytes': 0, 'minimum-free-boot-bytes': 0 } } }) })
+    await lab.repository.publish({ name: 'lab-library', version: '1.2', files: { '/usr/lib/lab-library/data': 'x'.repeat(40 * 1024 * 1024) } })
+    await lab.first.must('sh', '-c', nearlyFull)
+    const { window } = await patched(lab)
+    t.same(phases(window), ['postponed'])
+    t.ok(codes(window, 0).includes('DISK_FULL'), JSON.stringify(window.nodes[0]?.reasons))
+    t.same(lab.gitlab.world.weights(), lab.weightsBefore)
   })
 
   scenario('the agent killed -9 while apt installs: apt goes on in its own unit, the agent re-attaches', async (t) => {

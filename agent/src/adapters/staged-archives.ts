@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { constants, readdirSync, renameSync, rmSync, statfsSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Fault } from '@pitstop/shared/fault'
 import type { Stanza } from '../domain/apt-stanza.ts'
 import { nothingStaged, packagesFile, type StagedIndex, type StagedPackage } from '../domain/staged-packages.ts'
 import type { FreeForPackages } from '../domain/package-space.ts'
@@ -60,6 +61,10 @@ export class StagedArchives implements Archives {
       renameSync(temporary, join(this.#directories.staged, stanza.file))
       unlinkSync(from)
       return true
+    } catch (error) {
+      // For a moment one package is there twice.
+      throw (error as NodeJS.ErrnoException).code === 'ENOSPC'
+        ? new Fault('DISK_FULL', `${this.#directories.staged} has no room for ${stanza.file} (${Math.ceil(stanza.size / 1_048_576)} MiB): no space left on device`, { cause: error }) : error
     } finally {
       await copy.close()
       rmSync(temporary, { force: true })
