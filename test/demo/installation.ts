@@ -3,12 +3,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { initAuthority, issueToFile, requestCertificate } from '@pitstop/coordinator/pki/pki-files'
 import { type GitLabStandIn, createGitLab } from '../stand-ins/gitlab/gitlab.ts'
+import { freePorts } from '../stand-ins/host/free-ports.ts'
 
 export interface InstallationOptions {
   readonly fleet: string
@@ -85,7 +85,7 @@ export async function createInstallation(options: InstallationOptions): Promise<
     mkdirSync(base, { recursive: true })
     coordinators.push({
       configuration: join(base, 'coordinator.yml'), socket: join(base, 'coordinator.sock'), breakGlass: join(base, 'break-glass.txt'),
-      logFile: join(base, 'coordinator.log'), store, agentsAddress: `${address}:${await freePort(address)}`
+      logFile: join(base, 'coordinator.log'), store, agentsAddress: `${address}:${(await freePorts(address, [undefined])).join('')}`
     })
   }
   const [first] = coordinators
@@ -185,12 +185,4 @@ export async function createInstallation(options: InstallationOptions): Promise<
 function environment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _loader, ...rest } = process.env
   return rest
-}
-
-async function freePort(host: string): Promise<number> {
-  const server = createServer().listen(0, host)
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => { server.close(resolve) })
-  return port
 }

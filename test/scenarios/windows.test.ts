@@ -165,3 +165,21 @@ void t.test('two coordinators: one acts, the other stands by and takes over with
   const epochs = new Set(world.events().map(({ epoch }) => epoch))
   t.equal(epochs.size, 2)
 })
+
+void t.test('a reboot order that was overtaken before it began is given again by who took over, behind a final check of its own', async (t) => {
+  const world = await World.opened()
+  const { agent, node } = world.host(1)
+  const order = () => [...agent.orders.values()].find(({ step }) => step === 'reboot')
+  await world.until(() => order()?.view.status === 'running')
+  world.kill()
+  // The successor asks this host for something else, between the order's acceptance and its unit's last look.
+  agent.highestEpoch = 2
+  t.ok(await world.clock.runUntil(() => order()?.view.status === 'accepted', minutes))
+  t.notOk(order()?.begun)
+  await world.boot()
+  await world.untilClosed()
+  t.equal(phases(world), 'done done done done')
+  t.same(checkHistory(world), [])
+  const told = world.events().flatMap(({ event, epoch }) => ('step' in event && event.step === 'reboot' && event.node === node ? [`${event.type} ${epoch}`] : []))
+  t.same(told, ['step-intended 1', 'step-ended 2', 'step-intended 2', 'step-done 2'])
+})

@@ -208,8 +208,13 @@ export class SimulatedAgent {
   }
 
   #fire(order: StoredOrder): void {
+    // Overtaken: its unit ends undecided, and it waits to be sent again.
+    if (order.epoch < this.highestEpoch) {
+      order.unit = null
+      order.view = { ...order.view, status: 'accepted' }
+      return
+    }
     const against = this.#against('reboot', order.bootId, order.notAfter)
-    if (order.epoch < this.highestEpoch) against.push(reason('STALE_EPOCH', `the order stands under epoch ${order.epoch}; ${this.highestEpoch} was seen since`))
     if (this.#host.faults.firingVeto !== undefined) against.push(this.#host.faults.firingVeto)
     if (against.length > 0) {
       this.#end(order, 'vetoed', against)

@@ -5,11 +5,11 @@ import { reason, type Reason } from '@pitstop/shared/fault'
 import type { HookStage } from '../domain/hook.ts'
 import type { Obligation } from '../domain/obligation.ts'
 import { payAll } from '../obligations/pay.ts'
-import { begin, outcome } from '../units/begin.ts'
-import { reasonsAgainst, type UnitContext } from '../units/unit-context.ts'
+import { begin, outcome, reasonsUnlessOvertaken } from '../units/begin.ts'
+import type { UnitContext } from '../units/unit-context.ts'
 import { runHooks } from './run-hooks.ts'
 
-/** As `begin`: when it began; undefined = it may not, and why is on disk. */
+/** As `begin`: when it began; undefined = it may not, and why is on disk, unless it was overtaken. */
 export async function beginBehindHooks(context: UnitContext, stage: HookStage): Promise<number | undefined> {
   const { store, id, hooks: all, settings, files } = context
   const { hooks, problems } = all.read(stage)
@@ -17,7 +17,8 @@ export async function beginBehindHooks(context: UnitContext, stage: HookStage): 
   if (accepted === undefined) return undefined
   if (hooks.length === 0 && problems.length === 0) return await begin(context)
   // What may not begin anyway runs no hook. That is the last word: who asked again might find nothing, and begin without them.
-  const against = await reasonsAgainst(context)
+  const against = await reasonsUnlessOvertaken(context)
+  if (against === undefined) return undefined
   if (against.length > 0 || problems.length > 0) {
     refuse(context, against.length > 0 ? against : problems)
     return undefined

@@ -48,6 +48,28 @@ void t.test('an epoch raised at the very moment of the decision stops it: the re
   t.match(context.store.read(id), { outcome: { status: 'vetoed', reasons: [{ code: 'STALE_EPOCH' }] } })
 })
 
+void t.test('overtaken before the decision: nothing is decided, and the same order under the new epoch begins', async (t) => {
+  const context = await accepted(t)
+  context.store.raiseEpoch(4)
+  t.equal(await begin(context), undefined)
+  t.strictSame([context.store.read(id)?.outcome, context.store.read(id)?.decision], [undefined, undefined])
+  context.store.regrant(id, { epoch: 4, notBeforeMs: 0, notAfterMs: Date.now() + 60_000 })
+  t.type(await begin(context), 'number')
+})
+
+void t.test('its right is renewed while it is judged: judged again, and begun', async (t) => {
+  const context = await accepted(t)
+  context.store.raiseEpoch(4)
+  const { highestEpoch } = context.store
+  let asked = 0
+  context.store.highestEpoch = () => {
+    // It has read the old right by now.
+    if (++asked === 1) context.store.regrant(id, { epoch: 4, notBeforeMs: 0, notAfterMs: Date.now() + 60_000 })
+    return highestEpoch.call(context.store)
+  }
+  t.type(await begin(context), 'number')
+})
+
 void t.test('a cancellation that was first wins', async (t) => {
   const context = await accepted(t)
   context.store.decide(id, { kind: 'cancelled', atMs: 1, by: 'ada', reasons: [] })

@@ -1,5 +1,5 @@
 // What the runbook can ask the engine to do. Data only; the engine's executors carry no policy.
-import type { Event, NodeStepName } from './event.ts'
+import type { Event } from './event.ts'
 
 export interface WeightChange { readonly node: string, readonly storage: string, readonly to: 'zero' | 'previous' }
 
@@ -23,7 +23,7 @@ export type Effect =
   /** `intent` is journaled before the order leaves; empty when re-attaching to an order that is already journaled. */
   | { readonly kind: 'order', readonly order: OrderRequest, readonly intent: readonly Event[] }
   /** Ask the agent what became of an order. */
-  | { readonly kind: 'settle-order', readonly node: string, readonly step: NodeStepName, readonly orderId: string }
+  | { readonly kind: 'settle-order', readonly node: string, readonly step: OrderRequest['step'], readonly orderId: string }
   | { readonly kind: 'cancel-reboot', readonly node: string, readonly orderId: string, readonly reason: string }
   | { readonly kind: 'look', readonly node: string, readonly orderId: string }
   | { readonly kind: 'final-check', readonly node: string }

@@ -9,7 +9,7 @@ import type { State } from '../domain/state.ts'
 import { isRunning, nodeOf, stillHolds } from '../domain/state.ts'
 import type { OrderPayload } from '../ports.ts'
 import { runbook } from '../runbook/index.ts'
-import { reattach } from '../runbook/order.ts'
+import { isSentAgain, reattach } from '../runbook/order.ts'
 import { judgeFinalCheck } from '../runbook/point-of-no-return.ts'
 import { type View, stepOf } from '../runbook/step.ts'
 import { type Hands, drop, put } from './hands.ts'
@@ -52,14 +52,8 @@ export async function settleOrder(hands: Hands, { node: name, step, orderId: id 
     heard(hands, name)
     const answer = host.orders.find((order) => order.id === id) ?? absent(id)
     const intended = stepOf(nodeOf(hands.journal.state, name), step)
-    if (intended !== undefined && (step === 'stage' || step === 'upgrade') && (answer.status === 'running' || answer.status === 'accepted')) {
-      await giveOrder(hands, { kind: 'order', order: reattach(viewOf(hands, node), step, intended), intent: [] }, hands.journal.state)
-      return
-    }
-    // Accepted and not begun, or scheduled under the epoch of a predecessor: the same order, sent again, renews its right.
-    const waiting = answer.status === 'accepted' || (answer.status === 'running' && answer.gitalyStoppedAt === 0 && intended !== undefined && intended.epoch < hands.journal.epoch)
-    if (intended !== undefined && step === 'reboot' && waiting && host.bootId === intended.facts.bootId && !hands.observed().rebootOrders.has(name)) {
-      hands.observe({ rebootOrders: put(hands.observed().rebootOrders, name, { order: answer, askedAt: hands.clock.now() }) })
+    if (intended !== undefined && isSentAgain(viewOf(hands, node), step, intended, answer, host.bootId)) {
+      if (step === 'reboot') hands.observe({ rebootOrders: put(hands.observed().rebootOrders, name, { order: answer, askedAt: hands.clock.now() }) })
       await giveOrder(hands, { kind: 'order', order: reattach(viewOf(hands, node), step, intended), intent: [] }, hands.journal.state)
       return
     }

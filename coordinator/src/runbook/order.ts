@@ -64,7 +64,22 @@ export function reattach(view: View, step: OrderStep, intended: StepState): Orde
  * Else: still in doubt. `view.now` is when the agent was *asked*: its answer says nothing about later.
  */
 export function absentIsProof(view: View, intended: StepState): boolean {
-  return view.observed.epoch > intended.epoch || view.now > (intended.facts.notAfter ?? 0) + clockOffsetMs
+  return overtaken(view, intended) || view.now > (intended.facts.notAfter ?? 0) + clockOffsetMs
+}
+
+/**
+ * The agent took the order in, no unit of it runs, and nothing was decided. It cannot begin any more if the agent knows a
+ * newer epoch than the order's: then it is given again, under ours.
+ */
+export const overtaken = (view: View, intended: StepState): boolean => view.observed.epoch > intended.epoch
+
+/** Whether an order that the agent knows is sent once more, by the same id: to follow it, or to renew its right to begin. */
+export function isSentAgain(view: View, step: OrderStep, intended: StepState, answer: OrderView, bootId: string): boolean {
+  if (answer.status === 'accepted') return !overtaken(view, intended) && (step !== 'reboot' || bootId === intended.facts.bootId)
+  if (answer.status !== 'running') return false
+  if (step !== 'reboot') return true
+  // Scheduled under the epoch of a predecessor: it would not begin. Once is enough.
+  return overtaken(view, intended) && answer.gitalyStoppedAt === 0 && bootId === intended.facts.bootId && !view.observed.rebootOrders.has(view.self.node)
 }
 
 /** Journal that an order ended without success. */
@@ -75,5 +90,6 @@ export const endedWithout = (view: View, step: OrderStep, answer: OrderView): Ev
 export function whyEnded({ self }: View, step: OrderStep, { reasons, status }: OrderView): readonly Reason[] {
   if (reasons.length > 0) return reasons
   return [status === 'absent' ? reason('NOT_NOW', `the agent of ${self.node} never received the ${step} order`)
+    : status === 'accepted' ? reason('NOT_NOW', `the ${step} order of ${self.node} had not begun when another coordinator took over; it is given again`)
     : reason('HEALTH_UNKNOWN', `the agent of ${self.node} says that the ${step} order is ${status}, and not why`)]
 }

@@ -6,7 +6,7 @@ import type { Event } from '../domain/event.ts'
 import { closedGates } from '../domain/gates.ts'
 import type { OrderView } from '../domain/observed.ts'
 import { lookAgain } from './look.ts'
-import { absentIsProof, awaitOrder, endedWithout, giveOrder, orderFor, whyEnded } from './order.ts'
+import { absentIsProof, awaitOrder, endedWithout, giveOrder, orderFor, overtaken, whyEnded } from './order.ts'
 import { pastTheHalt, pointOfNoReturn, stepBack } from './point-of-no-return.ts'
 import { type Next, type NodeStep, type View, act, done, isDone, record, stepOf, wait } from './step.ts'
 
@@ -65,13 +65,14 @@ export const reboot: NodeStep = {
     if (intended === undefined) return []
     switch (answer.status) {
       // Scheduled or begun: only another boot id is proof of more.
-      case 'accepted': case 'running': case 'succeeded': case 'unknown': case 'in-doubt': return []
+      case 'running': case 'succeeded': case 'unknown': case 'in-doubt': return []
       case 'vetoed': case 'cancelled': return [endedWithout(view, 'reboot', answer), ...stepBack(view, whyEnded(view, 'reboot', answer), 'postpone')]
       case 'failed': return answer.gitalyStoppedAt === 0
         ? [endedWithout(view, 'reboot', answer), ...stepBack(view, whyEnded(view, 'reboot', answer), 'postpone')]
         : [endedWithout(view, 'reboot', answer), { type: 'node-failed', node: self.node, step: 'reboot', down: true, reasons: whyEnded(view, 'reboot', answer) }]
       // The slot stays taken: the final check is made again, and with it the order.
       case 'absent': return absentIsProof(view, intended) ? [endedWithout(view, 'reboot', answer)] : []
+      case 'accepted': return overtaken(view, intended) ? [endedWithout(view, 'reboot', answer)] : []
       default: return answer.status satisfies never
     }
   }

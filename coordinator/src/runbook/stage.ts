@@ -6,7 +6,7 @@ import { lastStart } from '../domain/admission.ts'
 import type { Event } from '../domain/event.ts'
 import type { OrderView } from '../domain/observed.ts'
 import { canaryOf } from '../domain/slots.ts'
-import { absentIsProof, awaitOrder, giveOrder, orderFor, startWithinMs, endedWithout, whyEnded } from './order.ts'
+import { absentIsProof, awaitOrder, giveOrder, orderFor, overtaken, startWithinMs, endedWithout, whyEnded } from './order.ts'
 import { type Next, type NodeStep, type View, done, isDone, stepOf, wait } from './step.ts'
 
 export const stage: NodeStep = {
@@ -45,7 +45,8 @@ export const stage: NodeStep = {
       // Nothing was installed, so nothing is hurt: the node is left as it was and offered again later.
       case 'failed': case 'in-doubt': return [endedWithout(view, 'stage', answer), { type: 'node-postponed', node: self.node, reasons: whyEnded(view, 'stage', answer) }]
       case 'absent': return absentIsProof(view, intended) ? [endedWithout(view, 'stage', answer)] : []
-      case 'accepted': case 'running': case 'unknown': return []
+      case 'accepted': return overtaken(view, intended) ? [endedWithout(view, 'stage', answer)] : []
+      case 'running': case 'unknown': return []
       default: return answer.status satisfies never
     }
   }
