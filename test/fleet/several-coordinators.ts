@@ -27,6 +27,8 @@ export interface Several extends AsyncDisposable {
   ready(coordinator: number): Promise<Readiness>
   /** Resolves when this one acts. */
   untilActing(coordinator: number): Promise<void>
+  /** Resolves with the one that acts. */
+  untilOneActs(): Promise<number>
   /** Highest epoch that any agent has kept, and when the first of them did. */
   newestEpoch(): { readonly epoch: number, readonly at: number }
   /** Ms from `since` (epoch ms) until an agent has kept a newer epoch than `epoch`. */
@@ -53,6 +55,15 @@ export async function severalReady(options: { readonly coordinators: number, rea
     ready: (coordinator) => ask(fleet.coordinators[coordinator]?.socket ?? ''),
     async untilActing(coordinator) {
       await until(`coordinator ${coordinator} acting`, async () => (await self.ready(coordinator).catch(() => null))?.status === 200)
+    },
+    async untilOneActs() {
+      let acting = -1
+      await until('one of them acting', async () => {
+        const states = await Promise.all(networks.map((_, index) => self.ready(index).catch(() => null)))
+        acting = states.findIndex((state) => state?.status === 200)
+        return acting >= 0
+      })
+      return acting
     },
     newestEpoch() {
       const kept = fleet.hosts.map(({ root }) => epochFile(root)).filter((path) => existsSync(path))
