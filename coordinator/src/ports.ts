@@ -38,6 +38,8 @@ export interface Agents {
   health(node: PlanNode, epoch: number, rebootOrderId: string, sinceLastStart: boolean): Promise<Verdict>
   /** Gitaly asked from this side; null = the plan has no address of it. Never throws. */
   probeGitaly(node: PlanNode): Promise<{ readonly serving: boolean, readonly text: string } | null>
+  /** The host is back, by its own word: a look that still waits for an answer over a connection from before is given up. */
+  reconnect(node: PlanNode): void
   close(): void
 }
 

@@ -2,46 +2,20 @@
 import { copyFileSync, mkdtempSync, rmSync, utimesSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import * as grpc from '@grpc/grpc-js'
-import { AgentService, watchedServerCredentials } from '@pitstop/proto'
 import { createAgents } from '@pitstop/coordinator/adapters/agents/agents'
-import { identityFromAltNames } from '@pitstop/shared/identity'
 import t from 'tap'
 import { type Authority, type Files, authority, issue } from './issue-certificates.ts'
+import { listeningAgent, planNode } from './listening-agent.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pitstop-tls-'))
 t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
-
-/** An agent that says who it is, and notes who asked. */
-async function agent(t: { teardown(handler: () => unknown): void }, tls: Files, says = 'gitaly-01.test'): Promise<{ port: number, askedBy: string[] }> {
-  const askedBy: string[] = []
-  const server = new grpc.Server()
-  server.addService(AgentService.service, {
-    Describe(call: grpc.ServerUnaryCall<unknown, unknown>, callback: grpc.sendUnaryData<object>) {
-      askedBy.push(identityFromAltNames(call.getAuthContext().sslPeerCertificate?.subjectaltname)?.name ?? 'nobody')
-      callback(null, { fleet: 'lab', node: says, protocol_min: 1, protocol_max: 1, now_ms: Date.now() })
-    }
-  })
-  const { credentials, release } = await watchedServerCredentials(tls)
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', credentials, (error, bound) => {
-      if (error === null) resolve(bound)
-      else reject(error)
-    })
-  })
-  release()
-  t.teardown(() => { server.forceShutdown() })
-  return { port, askedBy }
-}
-
-const planNode = (port: number) => ({ node: 'gitaly-01.test', address: `127.0.0.1:${port}`, gitaly: '', storages: ['s'], zone: 'z', platform: '' })
 
 void t.test('an agent is believed only with a certificate for itself; each refusal says what was shown', async (t) => {
   const ca: Authority = await authority(folder, 'ours', 'lab')
   const strangers = await authority(folder, 'theirs', 'lab')
   const agents = createAgents({ fleet: 'lab', tls: await issue(ca, 'coordinator', 'coordinator.test') })
   t.teardown(() => { agents.close() })
-  const describe = async (tls: Files, says?: string) => agents.describe(planNode((await agent(t, tls, says)).port), 0, [])
+  const describe = async (tls: Files, says?: string) => agents.describe(planNode((await listeningAgent(t, tls, says)).port), 0, [])
   t.match(await describe(await issue(ca, 'agent', 'gitaly-01.test')), { protocol: { min: 1, max: 1 } })
   await t.rejects(describe(await issue(ca, 'agent', 'gitaly-02.test')), { code: 'AGENT_UNREACHABLE', message: /agent gitaly-02\.test of fleet lab, not for agent gitaly-01\.test/ })
   await t.rejects(describe(await issue(ca, 'coordinator', 'gitaly-01.test')), { code: 'AGENT_UNREACHABLE', message: /coordinator gitaly-01\.test/ })
@@ -61,7 +35,7 @@ void t.test('a renewed certificate of the coordinator is used without a restart'
     for (const path of [tls.certificate, tls.key]) utimesSync(path, at, at)
   }
   install(first, 1000)
-  const { port, askedBy } = await agent(t, await issue(ca, 'agent', 'gitaly-01.test'))
+  const { port, askedBy } = await listeningAgent(t, await issue(ca, 'agent', 'gitaly-01.test'))
   const agents = createAgents({ fleet: 'lab', tls })
   t.teardown(() => { agents.close() })
   await agents.describe(planNode(port), 0, [])

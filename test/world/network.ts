@@ -49,6 +49,7 @@ export function agentsOver(transit: Transit, hosts: ReadonlyMap<string, Simulate
       return transit.call(host, { deadlineMs: readDeadlineMs }, () => host.agent.health(epoch, id, since))
     },
     probeGitaly: async () => null,
+    reconnect: () => undefined,
     close: () => undefined
   }
 }

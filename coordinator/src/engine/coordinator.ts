@@ -168,6 +168,8 @@ export class Coordinator {
     if (this.#open !== null && node !== undefined && expected !== undefined && expected.facts.orderId === report.orderId) {
       if (expected.facts.bootId === report.bootId && expected.status === 'intended') return { result: 'outdated', epoch }
       await this.#open.journal.append(() => [{ type: 'node-reported', ...report }])
+      const place = this.#open.journal.state.stored.plan.nodes.find((each) => each.node === report.node)
+      if (place !== undefined) this.#parts.agents.reconnect(place)
       return { result: 'accepted', epoch }
     }
     const outdated = node?.phase === 'down' && report.orderId !== ''

@@ -9,6 +9,7 @@ import type { PlanNode } from '../../domain/plan.ts'
 import type { OrderView } from '../../domain/observed.ts'
 import type { Agents, OrderPayload } from '../../ports.ts'
 import { agentFault } from './agent-fault.ts'
+import { Connections, connectionOptions } from './connections.ts'
 import { gitalyProbe } from './gitaly-probe.ts'
 import { toHost, toOrder, toVerdict } from './wire-answers.ts'
 
@@ -26,45 +27,48 @@ const readDeadlineMs = 5000
 const acceptDeadlineMs = 15_000
 
 const channelOptions: grpc.ChannelOptions = {
-  'grpc.enable_retries': 0,
-  // A host that comes back is reached at once, not after a back-off that grew while it was down.
-  'grpc.initial_reconnect_backoff_ms': 50,
-  'grpc.min_reconnect_backoff_ms': 50,
-  'grpc.max_reconnect_backoff_ms': 250,
+  ...connectionOptions,
   'grpc.keepalive_time_ms': 20_000,
   'grpc.keepalive_timeout_ms': 10_000,
   'grpc.max_receive_message_length': 4 << 20
 }
 
 export function createAgents(settings: AgentsSettings): Agents {
-  const clients = new Map<string, AgentServiceClient>()
+  const connections = new Connections<AgentServiceClient>()
+  const looks = new Map<string, Set<grpc.ClientUnaryCall>>()
   const probe = gitalyProbe({ tokenFile: settings.gitalyTokenFile, authority: settings.gitalyAuthority })
 
   let credentialsRead = ''
 
-  const clientOf = ({ node, address }: PlanNode): AgentServiceClient => {
+  async function reach(planNode: PlanNode): Promise<AgentServiceClient> {
+    const { node, address } = planNode
     // A renewed certificate needs no restart: the next call opens new channels with it.
     const present = Object.values(settings.tls).map((path) => statSync(path).mtimeMs).join(' ')
     if (present !== credentialsRead) {
-      for (const client of clients.values()) client.close()
-      clients.clear()
+      connections.close()
       credentialsRead = present
     }
-    const known = clients.get(`${node} ${address}`)
-    if (known !== undefined) return known
-    const client = new AgentService(address, credentials(settings, node), { ...channelOptions, 'grpc.ssl_target_name_override': node, 'grpc.default_authority': node })
-    clients.set(`${node} ${address}`, client)
-    return client
+    try {
+      return await connections.reach(address, () => new AgentService(address, credentials(settings, node), { ...channelOptions, 'grpc.ssl_target_name_override': node, 'grpc.default_authority': node }))
+    } catch (error) {
+      throw new Fault('AGENT_UNREACHABLE', `the agent of ${node} cannot be reached: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    }
   }
 
-  function unary<Q, A>(node: PlanNode, name: string, deadlineMs: number, method: (client: AgentServiceClient) => (request: Q, options: grpc.CallOptions, done: grpc.requestCallback<A>) => unknown, request: Q): Promise<A> {
-    return new Promise((resolve, reject) => {
-      const client = clientOf(node)
-      method(client).call(client, request, { deadline: Date.now() + deadlineMs }, (error, answer) => {
+  type Method<Q, A> = (client: AgentServiceClient) => (request: Q, options: grpc.CallOptions, done: grpc.requestCallback<A>) => grpc.ClientUnaryCall
+
+  async function unary<Q, A>(node: PlanNode, name: string, deadlineMs: number, method: Method<Q, A>, request: Q): Promise<A> {
+    const client = await reach(node)
+    return await new Promise((resolve, reject) => {
+      const call = method(client).call(client, request, { deadline: Date.now() + deadlineMs }, (error, answer) => {
+        looks.get(node.node)?.delete(call)
+        // A connection over which nothing comes may be to a boot that is over.
+        if (error?.code === grpc.status.DEADLINE_EXCEEDED) connections.drop(node.address)
         if (error !== null) reject(agentFault(node.node, name, error))
         else if (answer === undefined) reject(new Fault('AGENT_ANSWER_INVALID', `${name} of ${node.node} answered nothing`))
         else resolve(answer)
       })
+      if (name === 'Health') looks.set(node.node, (looks.get(node.node) ?? new Set()).add(call))
     })
   }
 
@@ -94,7 +98,7 @@ export function createAgents(settings: AgentsSettings): Agents {
     },
 
     async order(node, payload, progress) {
-      const client = clientOf(node)
+      const client = await reach(node)
       const order = toWireOrder(payload)
       const manifest = [...payload.manifest]
       switch (payload.order.step) {
@@ -127,10 +131,20 @@ export function createAgents(settings: AgentsSettings): Agents {
       return toVerdict(verdict)
     },
 
-    probeGitaly: (node) => node.gitaly === '' ? Promise.resolve(null) : probe.ask(node.gitaly),
+    async probeGitaly(node) {
+      if (node.gitaly === '') return null
+      // Of a host that does not answer at all nothing is asked: that would wait, and would be late when it is back.
+      const silent = await reach(node).then(() => null, (error: unknown) => (error instanceof Error ? error.message : String(error)))
+      return silent === null ? await probe.ask(node.gitaly) : { serving: false, text: `Gitaly was not asked: ${silent}` }
+    },
+
+    reconnect(node) {
+      connections.drop(node.address)
+      for (const call of looks.get(node.node) ?? []) call.cancel()
+    },
 
     close() {
-      for (const client of clients.values()) client.close()
+      connections.close()
       probe.close()
     }
   }

@@ -6,6 +6,7 @@ import { formatDuration } from '@pitstop/shared/duration'
 import { gitalyAddressForms, parseGitalyAddress } from '@pitstop/shared/gitaly-address'
 import { bearerToken, secretIn, tokenWindowMs } from '@pitstop/shared/gitaly-token'
 import { gitalyTrouble } from '@pitstop/shared/gitaly-trouble'
+import { Connections, connectionOptions } from './connections.ts'
 
 const deadlineMs = 1000
 /** What a connection attempt that failed has to say is known at once. */
@@ -23,17 +24,16 @@ export interface OutsideView {
 }
 
 export function gitalyProbe({ tokenFile, authority }: GitalyProbeSettings): { ask(address: string): Promise<OutsideView>, close(): void } {
-  const clients = new Map<string, HealthClient>()
+  const connections = new Connections<HealthClient>()
 
   const clientOf = (address: string): HealthClient => {
-    const known = clients.get(address)
-    if (known !== undefined) return known
     const parsed = parseGitalyAddress(address)
     if (parsed === undefined) throw new Error(gitalyAddressForms)
-    const { target, credentials, options } = gitalyChannel(parsed, { authority })
-    const client = new HealthService(target, credentials, { ...options, 'grpc.initial_reconnect_backoff_ms': 50, 'grpc.min_reconnect_backoff_ms': 50, 'grpc.max_reconnect_backoff_ms': 250 })
-    clients.set(address, client)
-    return client
+    // No knock: Gitaly's log is looked at for errors, and a caller that leaves at once might be noted there.
+    return connections.renew(address, () => {
+      const { target, credentials, options } = gitalyChannel(parsed, { authority })
+      return new HealthService(target, credentials, { ...options, ...connectionOptions })
+    })
   }
 
   function authorization(waitForReady: boolean): grpc.Metadata {
@@ -45,24 +45,25 @@ export function gitalyProbe({ tokenFile, authority }: GitalyProbeSettings): { as
     return metadata
   }
 
-  const check = (address: string, waitForReady: boolean, forMs: number): Promise<string | grpc.ServiceError> => new Promise((resolve) => {
-    clientOf(address).Check({ service: '' }, authorization(waitForReady), { deadline: Date.now() + forMs }, (error, answer) => { resolve(error ?? answer?.status ?? 'nothing') })
+  const check = (client: HealthClient, waitForReady: boolean, forMs: number): Promise<string | grpc.ServiceError> => new Promise((resolve) => {
+    client.Check({ service: '' }, authorization(waitForReady), { deadline: Date.now() + forMs }, (error, answer) => { resolve(error ?? answer?.status ?? 'nothing') })
   })
 
   return {
     async ask(address) {
       try {
         // A host that has just come back is waited for, not given up on because the channel still backs off.
-        let answer = await check(address, true, deadlineMs)
+        const client = clientOf(address)
+        let answer = await check(client, true, deadlineMs)
         // Whoever waits is told only that it took too long; without waiting, why.
-        if (typeof answer !== 'string' && answer.code === grpc.status.DEADLINE_EXCEEDED) answer = await check(address, false, reasonDeadlineMs)
+        if (typeof answer !== 'string' && answer.code === grpc.status.DEADLINE_EXCEEDED) answer = await check(client, false, reasonDeadlineMs)
         if (typeof answer === 'string') return { serving: answer === 'SERVING', text: `Gitaly at ${address} says ${answer}` }
         return explain(address, answer)
       } catch (error) {
         return { serving: false, text: `Gitaly at ${address} cannot be asked: ${error instanceof Error ? error.message : String(error)}` }
       }
     },
-    close() { for (const client of clients.values()) client.close() }
+    close() { connections.close() }
   }
 
   function explain(address: string, error: grpc.ServiceError): OutsideView {
