@@ -98,7 +98,10 @@ export type RunCommand = (command: Command) => Promise<CommandResult>
 export interface ServiceManager {
   readonly status: () => Promise<ServiceReading>
   readonly statusOfAll: () => Promise<readonly ServiceReading[]>
-  /** Empty when Gitaly stopped cleanly in time; otherwise what stood in the way. Never rejects. */
+  /**
+   * Empty when Gitaly stopped cleanly in time, and its log holds what it said; otherwise what stood in the way. What was
+   * asked to stop it may end a little later. Never rejects.
+   */
   readonly stop: () => Promise<string>
   readonly start: () => Promise<string>
   /** Why Gitaly would not be started at boot; undefined = it would. */
@@ -167,6 +170,8 @@ export interface HostFiles {
   /** Packages that ask for a reboot; undefined = none asks. */
   readonly rebootRequired: () => readonly string[] | undefined
   readonly osRelease: () => ReadonlyMap<string, string>
+  /** runit's folder of the service, where omnibus has one. */
+  readonly servicePath: string
   readonly logPath: string
 }
 

@@ -188,6 +188,7 @@ function writeGitaly(root: string, { node, gitaly = {} }: LabHostOptions, addres
     startMs: gitaly.startMs ?? 0, release: '18.5.1', wrapper: gitaly.wrapper ?? true, logLevel: gitaly.logLevel ?? 'info', gracefulMs: 60_000
   }
   writeFileSync(join(root, 'etc/hostname'), `${node}\n`)
+  writeFileSync(join(root, 'etc/hosts'), `127.0.0.1 localhost\n${address} ${node}\n`)
   writeFileSync(join(root, 'etc/machine.json'), JSON.stringify({ gitaly: settings }))
   writeFileSync(join(root, 'var/opt/gitlab/gitaly/config.toml'), [`listen_addr = "${settings.listen}"`, `prometheus_listen_addr = "${settings.metrics}"`, 'bin_dir = "/opt/gitlab/embedded/bin"',
     '[logging]', 'format = "json"', '[[storage]]', `name = "${node}"`, `path = "/var/opt/gitlab/git-data/${node}"`, '[gitlab]', 'url = "http://127.0.0.1:1"', 'secret = "lab"', ''].join('\n'))

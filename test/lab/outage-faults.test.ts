@@ -1,6 +1,7 @@
 // What goes wrong between Gitaly's stop and its return, on real hosts: each fault with its verdict and its end state.
 import { untilEvent } from '../demo/follow-events.ts'
 import { opened } from '../fleet/open-window.ts'
+import type { LabHost } from './lab-host.ts'
 import { inLab, scenario } from './lab-test.ts'
 import { assertAllDone, codes, isOrderRunning, labReady, patched, phases, watched } from './scenario-window.ts'
 
@@ -101,4 +102,44 @@ await inLab(import.meta.filename, (parts) => {
     t.equal(lab.first.boots().length, 1)
     await lab.first.waitFor('Gitaly wanted up again', async () => /^run: gitaly: \(pid \d+\) \d+s(?:, got TERM)?;/.test((await lab.first.run('gitlab-ctl', 'status', 'gitaly')).stdout))
   })
+
+  scenario('logind agrees to the reboot, lets somebody delay it, and then cannot begin it: Gitaly is given back', async (t) => {
+    await using lab = await labReady(parts, { hosts: 1 })
+    await loseReboots(lab.first)
+    const { exit, window } = await patched(lab)
+    t.equal(exit, 5)
+    t.match(JSON.stringify(window.nodes[0]?.reasons), /systemctl reboot was answered with yes, and no shutdown began; Gitaly was started again/)
+    t.equal(lab.first.boots().length, 1)
+    await lab.first.waitFor('Gitaly up again', async () => (await lab.first.run('gitlab-ctl', 'status', 'gitaly')).stdout.startsWith('run: gitaly: '))
+  })
+
+  scenario('the reboot\'s unit killed -9 right behind logind\'s yes to a reboot that never begins: Gitaly is given back all the same', async (t) => {
+    await using lab = await labReady(parts, { hosts: 1 })
+    await loseReboots(lab.first)
+    // In the moment of the answer, on the host itself: from outside it would be too late.
+    lab.first.put('/usr/local/sbin/kill-behind-yes', `#!/bin/sh
+until [ -n "$(find /var/lib/pitstop-agent/orders -name going-down)" ]; do sleep 0.01; done
+for unit in $(systemctl list-units --plain --no-legend 'pitstop-reboot-*' | cut -d' ' -f1); do systemctl kill --kill-whom=main -s KILL "$unit"; done
+`, 0o755)
+    await lab.first.must('systemd-run', '--quiet', '--unit=killer', '/usr/local/sbin/kill-behind-yes')
+    const { exit, window } = await patched(lab)
+    t.equal(exit, 5)
+    t.match(JSON.stringify(window.nodes[0]?.reasons), /ended \(signal, killed, KILL\) before the host went down; Gitaly was started again/)
+    t.equal(lab.first.boots().length, 1)
+    await lab.first.waitFor('Gitaly up again', async () => (await lab.first.run('gitlab-ctl', 'status', 'gitaly')).stdout.startsWith('run: gitaly: '))
+  })
 })
+
+/** logind says yes at once because somebody delays the shutdown, and when the delay is over it finds that there is nothing to start. */
+async function loseReboots(host: LabHost): Promise<void> {
+  host.put('/etc/systemd/logind.conf.d/lab.conf', '[Login]\nInhibitDelayMaxSec=1s\n')
+  await host.must('systemctl', 'restart', 'systemd-logind')
+  host.put('/usr/local/sbin/lose-reboot', `#!/bin/sh
+until busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager PreparingForShutdown | grep -q true; do sleep 0.01; done
+ln -s /dev/null /run/systemd/system/reboot.target
+systemctl daemon-reload
+sleep 0.3
+`, 0o755)
+  await host.must('systemd-run', '--quiet', '--unit=delayer', 'systemd-inhibit', '--what=shutdown', '--mode=delay', '--who=lab', '--why=a job to finish', '/usr/local/sbin/lose-reboot')
+  await host.waitFor('the delay', async () => /delay/.test((await host.run('systemd-inhibit', '--list', '--no-legend')).stdout))
+}

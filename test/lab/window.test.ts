@@ -1,6 +1,10 @@
 // Real hosts, nothing wrong: the window that the product is for, and the ways in which a host may be without trouble.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { StopMark } from '@pitstop/agent/src/domain/order-record.ts'
 import { opened } from '../fleet/open-window.ts'
+import type { LabHost } from './lab-host.ts'
 import { inLab, scenario } from './lab-test.ts'
 import { assertAllDone, labReady, patched, phases, watched } from './scenario-window.ts'
 
@@ -14,6 +18,7 @@ await inLab(import.meta.filename, (parts) => {
     const bootBefore = await first.bootId()
     await assertAllDone(t, lab, await patched(lab))
     t.not(await first.bootId(), bootBefore)
+    t.same(aroundTheMark(first), ['Gitaly shutdown', 'Wrapper started'], 'the log is marked between the old Gitaly\'s last line and the new one\'s first')
     t.equal(await first.must('cat', '/etc/lab-tool.conf'), 'colour = blue\n', 'a changed configuration file is kept without a question')
     t.notMatch(await first.must('apt-mark', 'showmanual'), /^$/, 'marks can be read')
     t.match(await first.must('systemctl', 'is-enabled', 'apt-daily.timer'), /enabled/, 'the distribution\'s own timers are back')
@@ -84,3 +89,13 @@ await inLab(import.meta.filename, (parts) => {
     await assertAllDone(t, lab, await watched(lab))
   })
 })
+
+/** What Gitaly said last before the mark of its stop, and first behind it. */
+function aroundTheMark({ root }: LabHost): readonly unknown[] {
+  const orders = join(root, 'var/lib/pitstop-agent/orders')
+  const reboot = readdirSync(orders).find((id) => existsSync(join(orders, id, 'mark.json'))) ?? ''
+  const { log } = JSON.parse(readFileSync(join(orders, reboot, 'mark.json'), 'utf8')) as StopMark
+  const text = readFileSync(join(root, 'var/log/gitlab/gitaly/current'))
+  const said = (line: string | undefined): unknown => (JSON.parse(line ?? '{}') as { msg?: unknown }).msg
+  return [said(text.subarray(0, log?.offset).toString().trimEnd().split('\n').at(-1)), said(text.subarray(log?.offset).toString().split('\n')[0])]
+}

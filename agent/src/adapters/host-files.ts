@@ -82,6 +82,7 @@ export function hostFiles(settings: HostSettings): HostFiles {
       const [, key, value] = /^([A-Z_]+)="?([^"]*)"?$/.exec(line.trim()) ?? []
       return key === undefined ? [] : [[key, value ?? ''] as const]
     })),
+    servicePath: at(`/opt/gitlab/sv/${settings.gitaly.service}`),
     logPath: at(settings.gitaly.log)
   }
 }

@@ -1,7 +1,7 @@
 // State survives a cut between any two steps: what was answered is there, what is there is whole, and what cannot be
 // read is a fault, never a fresh start.
 import * as nodeFs from 'node:fs'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { AcceptedOrder } from '../domain/order-record.ts'
@@ -105,8 +105,11 @@ void t.test('unreadable state is a fault, never a silent fresh start', (t) => {
   const accepted = join(folder, 'orders', id, 'accepted.json')
   for (const text of ['', '{"version":1', '[]', '{"version":2,"id":"x"}', '{"version":1}', 'null']) {
     writeFileSync(accepted, text)
-    t.throws(() => store.read(id), { code: 'STATE_UNREADABLE' }, JSON.stringify(text))
+    t.throws(() => store.readAll(), { code: 'STATE_UNREADABLE', message: new RegExp(`^order ${id} cannot be told: ${accepted} `), hint: new RegExp(`mv ${join(folder, 'orders', id)} ${join(folder, 'orders', id)}\\.unreadable;`) }, JSON.stringify(text))
   }
+  renameSync(join(folder, 'orders', id), join(folder, 'orders', `${id}.unreadable`))
+  t.same(store.readAll(), [], 'moved as the hint says, it is in nobody\'s way')
+  renameSync(join(folder, 'orders', `${id}.unreadable`), join(folder, 'orders', id))
   writeFileSync(join(folder, 'epoch.json'), '{"version":1,"epoch":"many"}')
   t.throws(() => new OrderStore(folder).prepare(), { code: 'STATE_UNREADABLE' })
   t.match(readFileSync(accepted, 'utf8'), 'null', 'and it is left as found')

@@ -11,8 +11,8 @@
 //   orders/ID/settings.json          what the unit works with (agent)
 // Used by agent and units alike: imports nothing heavy. Never deletes: an order id stays known for ever.
 import { rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { Fault } from '@pitstop/shared/fault'
+import { dirname, join } from 'node:path'
+import { asFault, Fault } from '@pitstop/shared/fault'
 import { type AcceptedOrder, type Decision, type Grant, isOrderId, type OrderFiles, type Outcome, type ReadyMark, type StopMark } from '../domain/order-record.ts'
 import { type StateFiles, stateFiles } from './state-file.ts'
 
@@ -155,10 +155,18 @@ export class OrderStore {
 
   #read(id: string, name: string, keys: readonly string[]): unknown {
     const path = this.pathOf(id, name)
-    const value = this.#files.read(path)
-    if (value === undefined) return undefined
-    const missing = keys.filter((key) => !(key in (value as object)))
-    if (missing.length > 0) throw new Fault('STATE_UNREADABLE', `${path} lacks ${missing.join(', ')}`)
-    return value
+    try {
+      const value = this.#files.read(path)
+      if (value === undefined) return undefined
+      const missing = keys.filter((key) => !(key in (value as object)))
+      if (missing.length > 0) throw new Fault('STATE_UNREADABLE', `${path} lacks ${missing.join(', ')}`)
+      return value
+    } catch (error) {
+      throw new Fault('STATE_UNREADABLE', `order ${id} cannot be told: ${asFault(error).message}`, { cause: error, hint: unreadableOrder(dirname(path)) })
+    }
   }
 }
+
+/** Out of the way it is an order that was never heard of: only a person can know that it will not come again. */
+const unreadableOrder = (folder: string): string => 'nothing is done on this host until every order of it can be read: look at the file; if it cannot be mended, and no window of its plan is open, '
+  + `see how far it came (uptime, dpkg --audit), then: mv ${folder} ${folder}.unreadable; systemctl restart pitstop-agent`

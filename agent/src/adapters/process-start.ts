@@ -8,7 +8,17 @@ export interface StartedProcess {
 }
 
 /** undefined = no such process, or one that has ended and nobody has reaped yet. @throws what the file system throws otherwise. */
-export function startOf(pid: number): string | undefined {
+export const startOf = (pid: number): string | undefined => lifeOf(pid)?.started
+
+/** What the kernel calls S: it waits for something that may come. @throws what the file system throws. */
+export const sleeps = (pid: number): boolean => lifeOf(pid)?.state === 'S'
+
+/** What cannot be read is not known to be gone. */
+export function mayLive({ pid, started }: StartedProcess): boolean {
+  try { return startOf(pid) === started } catch { return true }
+}
+
+function lifeOf(pid: number): { readonly state: string | undefined, readonly started: string | undefined } | undefined {
   let stat: string
   try { stat = readFileSync(`/proc/${pid}/stat`, 'utf8') } catch (error) {
     if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
@@ -16,10 +26,5 @@ export function startOf(pid: number): string | undefined {
   }
   // Field 2, the name, may hold anything; behind it stand field 3, the state, and field 22, the start.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
-}
-
-/** What cannot be read is not known to be gone. */
-export function mayLive({ pid, started }: StartedProcess): boolean {
-  try { return startOf(pid) === started } catch { return true }
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : { state: fields[0], started: fields[19] }
 }

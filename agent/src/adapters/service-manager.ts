@@ -4,12 +4,14 @@ import { asFault, chain } from '@pitstop/shared/fault'
 import { unitObstacle } from '../domain/boot-unit.ts'
 import { gitlabCtlService, parseGitlabCtl, parseSystemctlShow, type ServiceReading, systemctlProperties } from '../domain/service-status.ts'
 import type { Command, HostFiles, HostSettings, RunCommand, ServiceManager } from '../ports.ts'
+import { mayLive } from './process-start.ts'
 import { outputOf } from './run-command.ts'
+import { logWritten, watchEnd } from './runsv-watch.ts'
 
 /** `gitlab-ctl` is a Ruby program: half a second is normal, more on a busy host. */
 const statusDeadlineMs = 10_000
 
-export function serviceManager(run: RunCommand, settings: HostSettings['gitaly'], files: Pick<HostFiles, 'machineUptimeMs'>): ServiceManager {
+export function serviceManager(run: RunCommand, settings: HostSettings['gitaly'], files: Pick<HostFiles, 'machineUptimeMs' | 'servicePath'>): ServiceManager {
   const { service, stopDeadlineMs, startDeadlineMs } = settings
   const said = async (command: Command): Promise<string> => {
     try {
@@ -40,15 +42,27 @@ export function serviceManager(run: RunCommand, settings: HostSettings['gitaly']
     const result = await run({ argv: ['gitlab-ctl', 'status', ...names], deadlineMs: statusDeadlineMs })
     return result.timedOut ? 'gitlab-ctl status did not end in time' : `${result.stdout}\n${result.stderr}`
   }
+  const askToStop = (): Promise<string> => said({
+    argv: ['gitlab-ctl', 'stop', service],
+    // runit waits this long by itself; ours ends a little later, so that its own words are heard.
+    env: { SVWAIT: String(Math.max(1, Math.ceil(stopDeadlineMs / 1000))) },
+    deadlineMs: stopDeadlineMs + 2000
+  })
   return {
     status: async () => gitlabCtlService(await text(service), service),
     statusOfAll: async () => parseGitlabCtl(await text()),
-    stop: () => said({
-      argv: ['gitlab-ctl', 'stop', service],
-      // runit waits this long by itself; ours ends a little later, so that its own words are heard.
-      env: { SVWAIT: String(Math.max(1, Math.ceil(stopDeadlineMs / 1000))) },
-      deadlineMs: stopDeadlineMs + 2000
-    }),
+    async stop() {
+      const watched = watchEnd(files.servicePath)
+      if (watched === undefined) return askToStop()
+      try {
+        // The first to know: runsv at once, gitlab-ctl up to half a second later, or with why it did not come to it.
+        const note = await Promise.race([watched.ended.then(() => ''), askToStop()])
+        if (note !== '') return note
+        if (mayLive(watched.process)) return `gitlab-ctl stop ${service} ended well, and its process ${watched.process.pid} is still there`
+        await logWritten(files.servicePath)
+        return ''
+      } finally { watched.close() }
+    },
     start: () => said({ argv: ['gitlab-ctl', 'start', service], env: { SVWAIT: '30' }, deadlineMs: Math.min(startDeadlineMs, 60_000) }),
     bootObstacle
   }

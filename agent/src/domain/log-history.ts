@@ -28,8 +28,15 @@ export interface LogHistory {
   readonly boots: readonly string[]
   readonly known: readonly { readonly pattern: string, readonly sinceMs: number, readonly bootId: string, readonly accepted?: Acceptance }[]
   readonly condemned: readonly Condemned[]
-  /** More was condemned than is kept: then the log before a stop excuses nothing at all. */
+  /**
+   * More was condemned than is kept: then the log before a stop excuses nothing at all. Forgotten as what is condemned is: a
+   * boot that is healthy meanwhile said none of what was lost.
+   */
   readonly overflowed: boolean
+  /** The latest boot that condemned too much; absent = another reason, or none. */
+  readonly overflowBootId?: string
+  /** Healthy boots since that one. */
+  readonly healthySinceOverflow?: number
 }
 
 export const noHistory: LogHistory = { boots: [], known: [], condemned: [], overflowed: false }
@@ -49,19 +56,30 @@ export function remember(history: LogHistory, bootId: string, errors: ReadonlyMa
       return { pattern, sinceMs, bootId, ...accepted && { accepted } }
     })
   ].filter((each) => boots.includes(each.bootId)).slice(-keptPatterns)
-  const condemned = history.boots.includes(bootId) ? history.condemned : history.condemned.flatMap((each) => {
+  if (history.boots.includes(bootId)) return { ...history, boots, known }
+  const condemned = history.condemned.flatMap((each) => {
     if (latest(each) === bootId) return [each]
     const healthySince = (each.healthySince ?? 0) + 1
     return healthySince >= keptBoots ? [] : [{ ...each, healthySince }]
   })
-  return { ...history, boots, known, condemned }
+  return { ...withoutOldOverflow(history, bootId), boots, known, condemned }
+}
+
+function withoutOldOverflow(history: LogHistory, bootId: string): LogHistory {
+  if (!history.overflowed || history.overflowBootId === bootId) return history
+  const healthySinceOverflow = (history.healthySinceOverflow ?? 0) + 1
+  if (healthySinceOverflow < keptBoots) return { ...history, healthySinceOverflow }
+  const { overflowBootId: _boot, healthySinceOverflow: _count, ...rest } = history
+  return { ...rest, overflowed: false }
 }
 
 export function condemn(history: LogHistory, bootId: string, patterns: readonly string[]): LogHistory {
   // Said again: it counts anew from here.
   const before = history.condemned.map((each) => !patterns.includes(each.pattern) || latest(each) === bootId ? each : { pattern: each.pattern, bootId: each.bootId, lastBootId: bootId })
   const condemned = [...before, ...patterns.filter((pattern) => !history.condemned.some((each) => each.pattern === pattern)).map((pattern) => ({ pattern, bootId }))]
-  return { ...history, condemned: condemned.slice(-keptPatterns), overflowed: history.overflowed || condemned.length > keptPatterns }
+  if (condemned.length <= keptPatterns) return { ...history, condemned }
+  const { healthySinceOverflow: _count, ...rest } = history
+  return { ...rest, condemned: condemned.slice(-keptPatterns), overflowed: true, overflowBootId: bootId }
 }
 
 /** @param patterns which an earlier start excuses; only this boot's own suspicion is taken back. */

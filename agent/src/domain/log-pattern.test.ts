@@ -94,6 +94,28 @@ void t.test('what is condemned in one boot is not excused by the log in another,
   t.end()
 })
 
+void t.test('too much condemned is forgotten too: by five healthy boots behind the last one that condemned too much', (t) => {
+  const many = (from: number): string[] => Array.from({ length: 201 }, (_, index) => `p${from + index}`)
+  let history = condemn(noHistory, 'b0', many(0))
+  // The same boot, healthy after all because a person accepted what is kept: what was lost is not answered for.
+  history = remember(history, 'b0', new Map())
+  for (const boot of ['b1', 'b2', 'b3', 'b4', 'b4']) history = remember(history, boot, new Map())
+  t.notOk(mayExcuse(history, 'b5', 'anything'), 'four are not five, and one boot counts once')
+  const again = remember(condemn(history, 'b5', many(1000)), 'b6', new Map())
+  t.notOk(mayExcuse(again, 'b7', 'anything'), 'it counts anew')
+  history = remember(history, 'b5', new Map())
+  t.ok(mayExcuse(history, 'b6', 'anything'))
+  t.same(history.condemned, [])
+  // A file that could not be read: which boot it was is not known.
+  let unread: LogHistory = { ...noHistory, overflowed: true }
+  for (const boot of ['b1', 'b2', 'b3', 'b4', 'b5']) {
+    t.notOk(mayExcuse(unread, boot, 'anything'))
+    unread = remember(unread, boot, new Map())
+  }
+  t.ok(mayExcuse(unread, 'b6', 'anything'))
+  t.end()
+})
+
 void t.test('what is condemned expires with the healthy boots that do not say it, and counts anew when it is said again', (t) => {
   let history = condemn(noHistory, 'b0', ['a'])
   for (const boot of ['b1', 'b2', 'b3', 'b4', 'b4']) history = remember(history, boot, new Map())

@@ -50,7 +50,7 @@ export class LogComparison {
   learn({ errors }: LogTestimony, { excused }: Comparison): void {
     const { file, bootId } = this.#parts
     // Nothing to remember or to forget: no write at the moment when everybody waits for this verdict.
-    if (errors.length === 0 && file.history.known.length === 0 && file.history.condemned.length === 0) return
+    if (errors.length === 0 && file.history.known.length === 0 && file.history.condemned.length === 0 && !file.history.overflowed) return
     file.change(remember(file.history, bootId, new Map(errors.flatMap(({ pattern, final }) => {
       const sinceMs = excused.get(pattern)
       return final || sinceMs === undefined ? [] : [[pattern, sinceMs] as const]

@@ -1,33 +1,16 @@
 // Hooks before an order begins: real scripts on a fake host. A refusal is clean, and what was done is put back.
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import t from 'tap'
-import { OrderStore } from '../adapters/order-store.ts'
-import type { AcceptedOrder } from '../domain/order-record.ts'
-import { type FakeHost, fakeHost } from '../fixtures/fake-host.ts'
+import { chmodSync, readFileSync } from 'node:fs'
+import t, { type Test } from 'tap'
+import { type AcceptedOnHost, acceptedOrder } from '../fixtures/accepted-order.ts'
 import { placeHook } from '../fixtures/hook-files.ts'
-import { type UnitContext, unitContext } from '../units/unit-context.ts'
+import type { UnitContext } from '../units/unit-context.ts'
 import { beginBehindHooks } from './begin-behind-hooks.ts'
 
 const id = 'upgrade-1-0123456789abcdef01234567'
 
-async function accepted(t: { teardown(handler: () => unknown): void }, extra = '', notAfterMs = 60_000): Promise<{ host: FakeHost, context: UnitContext, ran: () => string[] }> {
-  const host = await fakeHost()
-  const state = mkdtempSync(join(tmpdir(), 'pitstop-hooked-'))
-  t.teardown(async () => {
-    await host.close()
-    rmSync(state, { recursive: true, force: true })
-  })
-  const store = new OrderStore(state)
-  store.prepare()
-  store.raiseEpoch(3)
-  const order: AcceptedOrder = {
-    id, step: 'upgrade', fleet: 'test-fleet', node: 'n1.example', planHash: 'p', manifestHash: '', digest: 'd', bootId: host.bootId(), acceptedAtMs: Date.now(), reason: 'CVE-1',
-    notes: [], install: [], simulated: []
-  }
-  store.accept(order, { epoch: 3, notBeforeMs: 0, notAfterMs: Date.now() + notAfterMs })
-  return { host, context: unitContext(state, id, host.settings({ tls: host.root, extra }).host), ran: () => host.read('hooks-ran').split('\n').filter((line) => line !== '') }
+async function accepted(t: Test, extra = '', notAfterMs = 60_000): Promise<AcceptedOnHost & { ran: () => string[] }> {
+  const { host, context } = await acceptedOrder(t, { id, step: 'upgrade', reason: 'CVE-1' }, { notAfterMs, settings: (each) => each.settings({ tls: each.root, extra }).host })
+  return { host, context, ran: () => host.read('hooks-ran').split('\n').filter((line) => line !== '') }
 }
 
 void t.test('in order, with what a hook wants to know, and each undo promised before its hook runs', async (t) => {

@@ -10,12 +10,12 @@ import type { UnitContext } from '../units/unit-context.ts'
 import { runHooks } from './run-hooks.ts'
 
 /** As `begin`: when it began; undefined = it may not, and why is on disk, unless it was overtaken. */
-export async function beginBehindHooks(context: UnitContext, stage: HookStage): Promise<number | undefined> {
+export async function beginBehindHooks(context: UnitContext, stage: HookStage, beside?: () => void): Promise<number | undefined> {
   const { store, id, hooks: all, settings, files } = context
   const { hooks, problems } = all.read(stage)
   const accepted = store.read(id)?.accepted
   if (accepted === undefined) return undefined
-  if (hooks.length === 0 && problems.length === 0) return await begin(context)
+  if (hooks.length === 0 && problems.length === 0) return await begin(context, beside)
   // What may not begin anyway runs no hook. That is the last word: who asked again might find nothing, and begin without them.
   const against = await reasonsUnlessOvertaken(context)
   if (against === undefined) return undefined
@@ -30,7 +30,7 @@ export async function beginBehindHooks(context: UnitContext, stage: HookStage): 
     refuse(context, [...reasons, ...stuck])
     return undefined
   }
-  const begunAtMs = await begin(context)
+  const begunAtMs = await begin(context, beside)
   if (begunAtMs === undefined && !isBegun(context)) await undo(context, promised)
   return begunAtMs
 }

@@ -22,7 +22,7 @@ export async function obstacleTo({ orderId, kind }: Obligation, plan: readonly s
   if (lock.value !== undefined) return other(`apt still runs: ${heldBy(lock.value)}`)
   for (const id of new Set([orderId, ...plan])) {
     const state = await units.state(unitName(id)).catch((error: unknown) => chain(asFault(error)))
-    if (state !== 'gone') return { kind: id === orderId ? 'own-unit' : 'other', text: `${id === orderId ? 'its' : 'the plan\'s'} order ${id} is ${state === 'active' ? 'being carried out' : `in an unknown state (${state})`}` }
+    if (state !== 'gone') return { kind: id === orderId ? 'own-unit' : 'other', text: `${id === orderId ? 'its' : 'the plan\'s'} order ${id} is ${inWords(state)}` }
   }
   if (kind !== 'hook') return undefined
   const down = await goingDown(run)
@@ -31,6 +31,16 @@ export async function obstacleTo({ orderId, kind }: Obligation, plan: readonly s
     case 'stopping': case 'preparing': return other('the host is going down')
     case 'unknown': return other('whether the host is going down is not known: neither systemd nor logind answers')
     default: return down satisfies never
+  }
+}
+
+/** @param state systemd's, or why it does not tell. */
+function inWords(state: string): string {
+  switch (state) {
+    case 'active': return 'being carried out'
+    case 'ending': return 'done, and its unit is still ending'
+    case 'unknown': return 'in a state that systemd does not tell'
+    default: return `in an unknown state: ${state}`
   }
 }
 

@@ -1,33 +1,12 @@
 // The moment in which an order begins: whoever raises the epoch either sees "begun" or is seen here.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import t from 'tap'
-import { OrderStore } from '../adapters/order-store.ts'
-import type { AcceptedOrder } from '../domain/order-record.ts'
-import { fakeHost } from '../fixtures/fake-host.ts'
+import t, { type Test } from 'tap'
+import { acceptedOrder } from '../fixtures/accepted-order.ts'
 import { begin } from './begin.ts'
 import { type UnitContext, unitContext } from './unit-context.ts'
 
 const id = 'reboot-1-0123456789abcdef01234567'
 
-async function accepted(t: { teardown(handler: () => unknown): void }): Promise<UnitContext> {
-  const host = await fakeHost()
-  const state = mkdtempSync(join(tmpdir(), 'pitstop-begin-'))
-  t.teardown(async () => {
-    await host.close()
-    rmSync(state, { recursive: true, force: true })
-  })
-  const store = new OrderStore(state)
-  store.prepare()
-  store.raiseEpoch(3)
-  const order: AcceptedOrder = {
-    id, step: 'reboot', fleet: 'test-fleet', node: 'n1.example', planHash: 'p', manifestHash: '', digest: 'd', bootId: host.bootId(), acceptedAtMs: Date.now(), reason: '', notes: [],
-    install: [], simulated: [], reboot: { delayMs: 0, filesystemIds: {}, storages: ['s1'], expectedKernel: '' }
-  }
-  store.accept(order, { epoch: 3, notBeforeMs: 0, notAfterMs: Date.now() + 60_000 })
-  return unitContext(state, id, host.settings().host)
-}
+const accepted = async (t: Test): Promise<UnitContext> => (await acceptedOrder(t, { id, step: 'reboot' })).context
 
 void t.test('it begins under its own epoch', async (t) => {
   const context = await accepted(t)

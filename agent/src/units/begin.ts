@@ -6,9 +6,13 @@ import { overtaken } from '../domain/firing.ts'
 import type { Reason } from '@pitstop/shared/fault'
 import { reasonsAgainst, type UnitContext } from './unit-context.ts'
 
-/** When it began; undefined = it may not, and why is on disk, unless it was overtaken. */
-export async function begin(context: UnitContext): Promise<number | undefined> {
+/**
+ * When it began; undefined = it may not, and why is on disk, unless it was overtaken.
+ * @param beside called as the last look at the host begins: what is asked then costs no time of its own.
+ */
+export async function begin(context: UnitContext, beside: () => void = () => undefined): Promise<number | undefined> {
   const { store, id, now } = context
+  beside()
   const reasons = await reasonsUnlessOvertaken(context)
   if (reasons === undefined) return undefined
   const before = store.read(id)

@@ -1,16 +1,12 @@
 // Behind the point of no return: what the reboot's unit writes down, and who gives Gitaly back when the reboot does not
 // come. A fake host with real processes; systemd itself was tried with Debian 12 and 13 in containers.
 import { createServer } from 'node:http'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import t from 'tap'
-import { OrderStore } from '../adapters/order-store.ts'
-import type { AcceptedOrder, StopMark } from '../domain/order-record.ts'
+import { existsSync } from 'node:fs'
+import t, { type Test } from 'tap'
+import type { StopMark } from '../domain/order-record.ts'
 import { stopNotes } from '../domain/stop-notes.ts'
-import { type FakeHost, fakeHost } from '../fixtures/fake-host.ts'
+import { type AcceptedOnHost, acceptedOrder } from '../fixtures/accepted-order.ts'
 import { reboot } from './reboot.ts'
-import { type UnitContext, unitContext } from './unit-context.ts'
 import { unitEnded } from './unit-ended.ts'
 
 const id = 'reboot-1-0123456789abcdef01234567'
@@ -19,23 +15,12 @@ const well = { result: 'success', code: 'exited', status: '0' }
 const terminated = { result: 'success', code: 'killed', status: 'TERM' }
 const mark: StopMark = { stopBegunAtMs: 5, stoppedAtMs: 7, stopNote: '', rebootRequestedAtMs: 0 }
 
-async function world(t: { teardown(handler: () => unknown): void }, metrics?: string): Promise<{ host: FakeHost, context: UnitContext }> {
-  const host = await fakeHost()
-  const state = mkdtempSync(join(tmpdir(), 'pitstop-reboot-'))
-  t.teardown(async () => {
-    await host.close()
-    rmSync(state, { recursive: true, force: true })
-  })
-  const store = new OrderStore(state)
-  store.prepare()
-  const order: AcceptedOrder = {
-    id, step: 'reboot', fleet: 'test-fleet', node: 'n1.example', planHash: 'p', manifestHash: '', digest: 'd', bootId: host.bootId(), acceptedAtMs: Date.now(), reason: 'security\nupdates', notes: [],
-    install: [], simulated: [], reboot: { delayMs: 0, filesystemIds: {}, storages: ['s1'], expectedKernel: '' }
+const world = (t: Test, metrics?: string): Promise<AcceptedOnHost> => acceptedOrder(t, { id, step: 'reboot', reason: 'security\nupdates' }, {
+  settings: (host) => {
+    const settings = host.settings().host
+    return { ...settings, gitaly: { ...settings.gitaly, ...metrics === undefined ? {} : { metrics } } }
   }
-  store.accept(order, { epoch: 0, notBeforeMs: 0, notAfterMs: Date.now() + 60_000 })
-  const settings = host.settings().host
-  return { host, context: unitContext(state, id, { ...settings, gitaly: { ...settings.gitaly, ...metrics === undefined ? {} : { metrics } } }) }
-}
+})
 
 void t.test('the unit counts the requests in flight, stops Gitaly, marks, and reboots with its reason', async (t) => {
   const page = createServer((request, response) => {

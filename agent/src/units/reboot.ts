@@ -17,11 +17,13 @@ export async function reboot(context: UnitContext): Promise<void> {
   if (order?.accepted?.reboot === undefined) return
   const wait = order.accepted.acceptedAtMs + order.accepted.reboot.delayMs - now()
   if (wait > 0) await sleep(Math.min(wait, order.accepted.reboot.delayMs))
+  // What Gitaly is working on will have to end before it does; neither answer is a condition for anything.
+  const asked = Promise.withResolvers<readonly [number, readonly string[] | undefined]>()
+  const ask = (): void => { asked.resolve(Promise.all([countRequests(settings.gitaly.metrics), delayHolders(context.run, files)])) }
   // In the slot, and before the outage: Gitaly still serves while they run.
-  const begunAtMs = await beginBehindHooks(context, 'before-reboot')
+  const begunAtMs = await beginBehindHooks(context, 'before-reboot', ask)
   if (begunAtMs === undefined) return
-  // Gitaly still serves: what it is working on will have to end before it does.
-  const [requestsInFlight, delayedBy] = await Promise.all([countRequests(settings.gitaly.metrics), delayHolders(context.run, files)])
+  const [requestsInFlight, delayedBy] = await asked.promise
   // From here on the node is finished, also when systemd wants this process to end: the shutdown that it asks for does.
   process.on('SIGTERM', stay)
   const stopBegunAtMs = now()
