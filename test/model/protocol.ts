@@ -13,7 +13,7 @@ export function protocol(rules: Partial<Rules> = {}, bounds: Partial<Bounds> = {
   const limits = { ...usual, ...bounds }
   return {
     initial,
-    key: keyOf,
+    key: (world) => keyOf(world, limits),
     broken: ({ wrong }) => wrong === '' ? undefined : wrong,
     steps: (world): Steps => {
       const all: Steps = [

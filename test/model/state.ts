@@ -1,5 +1,6 @@
 // The world of the model: one store, two coordinators, one host with its agent, and whatever is under way between them.
 // Small on purpose; a tick is half of what clocks may differ. What is written in `wrong` was seen to break a rule when it happened.
+import type { Bounds } from './coordinator-steps.ts'
 
 export interface LeaseRow { readonly holder: number, readonly epoch: number, readonly expiresAt: number }
 
@@ -131,20 +132,30 @@ export const isAwaited = ({ coordinators }: World, { from, call }: Message): boo
 const near = (tick: number, now: number): number => Math.max(-5, tick - now)
 const away = (tick: number, now: number): number => Math.max(0, tick - now)
 
+/** What can still be read of the journal: only an intent that stands last is ever sent, settled or compared with a clock. */
+const told = ({ kind, epoch, id, attempt, boot, notBefore, notAfter }: Entry, isLast: boolean, now: number): string =>
+  `${kind.slice(0, 2)}${epoch}${attempt}${isLast && kind === 'intended' ? `${id}${boot}${near(notBefore, now)}${near(notAfter, now)}` : ''}`
+
+/** Once an order is decided nobody reads its times any more: what becomes of it hangs on its unit and on epochs alone. */
+const kept = ({ id, attempt, boot, grant, decision, outcome, unit, stopped, acknowledgedBefore }: HostOrder, now: number): string =>
+  `${id}${attempt}${boot}.${grant.epoch}.${decision === '' && outcome === '' ? `${near(grant.notBefore, now)}.${near(grant.notAfter, now)}` : ''}${decision}${outcome}${unit}${Number(stopped)}${acknowledgedBefore}`
+
 /**
- * Two worlds with one key go on alike: instants count from now, and what is under way has no order of its own. So time may
- * pass without end and there is still an end of states.
+ * Two worlds with one key go on alike: instants count from now, what is under way has no order of its own, and what nobody
+ * will read any more is left out. So time may pass without end and there is still an end of states.
  */
-export function keyOf(world: World): string {
-  const { lease, host, now } = world
+export function keyOf(world: World, { calls, epochs }: Pick<Bounds, 'calls' | 'epochs'>): string {
+  const { lease, host, now, journal } = world
   const message = (each: Message): string => `${each.kind === 'order' ? `o${each.attempt}${each.boot}${near(each.notBefore, now)}${near(each.notAfter, now)}` : 'd'}${isAwaited(world, each) ? each.from : '-'}.${each.epoch}.${each.id}`
+  // A deadline is read before an order is sent and never else; and when the lease ends only whoever may still take it asks.
+  const deadline = (each: Coordinator): number | string => each.at === 'down' || world.calls >= calls ? '' : away(each.deadline, now)
   const parts = [
-    world.skew, lease.epoch, away(lease.expiresAt, now), world.duplicates, world.calls, world.crashes, world.renewals, world.acknowledged, world.reboots.join(), world.wrong,
-    world.journal.map((each) => `${each.kind[0] ?? ''}${each.kind[1] ?? ''}${each.epoch}${each.id}${each.attempt}${each.boot}${near(each.notBefore, now)}${near(each.notAfter, now)}`).join(),
-    world.coordinators.map((each) => `${each.at}${each.epoch}.${each.at === 'down' ? '' : away(each.deadline, now)}.${each.at === 'renewing' ? near(each.sentAt, now) : ''}.${each.at === 'calling' ? near(each.askedAt, now) : ''}.${each.entry === null ? '' : `${each.entry.kind}${each.entry.attempt}`}`).join(),
+    world.skew, lease.epoch, lease.epoch >= epochs ? '' : away(lease.expiresAt, now), world.duplicates, world.calls, world.crashes, world.renewals, world.acknowledged, world.reboots.join(), world.wrong,
+    journal.map((each, index) => told(each, index === journal.length - 1, now)).join(),
+    world.coordinators.map((each) => `${each.at}${each.epoch}.${deadline(each)}.${each.at === 'renewing' ? near(each.sentAt, now) : ''}.${each.at === 'calling' ? near(each.askedAt, now) : ''}.${each.entry === null ? '' : `${each.entry.kind}${each.entry.attempt}`}`).join(),
     world.net.map(message).sort().join(), world.replies.map((each) => `${each.to}${each.about}${each.status}${Number(each.stopped)}`).sort().join(),
     host.boot, host.epoch, host.unsaved, host.crashes, host.refusals, host.work.map(message).sort().join(),
-    host.orders.map((each) => `${each.id}${each.attempt}${each.boot}.${each.grant.epoch}.${near(each.grant.notBefore, now)}.${near(each.grant.notAfter, now)}${each.decision}${each.outcome}${each.unit}${Number(each.stopped)}${each.acknowledgedBefore}`).join(),
+    host.orders.map((each) => kept(each, now)).join(),
     Object.entries(world.denied).map(([id, epoch]) => `${id}${epoch}`).join()
   ]
   return parts.join('|')

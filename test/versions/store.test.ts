@@ -1,10 +1,11 @@
 // What release 0.1.0 left on a coordinator's disk, read by today's release: the store with an event of every type, its
 // plan, the break-glass file. The fixtures never change: a format that is changed keeps reading them, or this fails.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { storeMemoryFile } from '@pitstop/coordinator/adapters/store-memory-file'
 import { openStore } from '@pitstop/coordinator/adapters/store/open-store'
 import { promiseLines } from '@pitstop/coordinator/domain/break-glass-lines'
 import type { Event, FleetEvent } from '@pitstop/coordinator/domain/event'
@@ -73,4 +74,21 @@ void t.test('a break-glass file of 0.1.0 says what is owed', async (t) => {
     { id: 'weight:gitaly-02.test', kind: 'weight', subject: 'gitaly-02.test', node: 'gitaly-02.test', previous: 99 },
     { id: 'weight:gitaly-03.test', kind: 'weight', subject: 'gitaly-03.test', node: 'gitaly-03.test', previous: 0 }
   ])
+})
+
+void t.test('what a machine remembers of the store: with its newest row, from before there was one, and of a newer release', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'pitstop-versions-'))
+  t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
+  const told: string[] = []
+  const remembered = (text: string): Promise<unknown> => {
+    writeFileSync(join(folder, 'store-memory.json'), text)
+    return storeMemoryFile(join(folder, 'break-glass.txt'), (each) => { told.push(each) }).read()
+  }
+  const text = readFileSync(new URL('fixtures/0.1.0-later/coordinator/store-memory.json', import.meta.url), 'utf8')
+  const memory = { incarnation: 'b7c1d2e3-0000-4000-8000-000000000001', epoch: 7 }
+  t.same(await remembered(text), { ...memory, seq: 120 })
+  t.same(await remembered(text.replace(',"seq":120', '')), { ...memory, seq: 0 })
+  t.same(told, [])
+  t.equal(await remembered(text.replace('"version":1', '"version":2')), null, 'as good as none: agents are asked')
+  t.match(told, [/store-memory\.json is not understood and is made anew/])
 })
