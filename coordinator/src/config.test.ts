@@ -70,11 +70,43 @@ colour: blue
   ])
 })
 
+void t.test('an address of the store that is refused is not repeated: it may hold the password', async (t) => {
+  for (const url of ['postgres://pitstop:horse@db/f', 'postgres://pitstop:hor/se@db:99999/f', 'postgres://:horse@db/f', 'postgres://pitstop@db/f?password=horse', 'postgres://pitstop@db/f?passwd=horse', 'postgres://a:b@horse@db']) {
+    const found = problems(`${good}store: ${url}\n`)
+    t.match(found, [/^c\.yml:7:1: store: (?:must|has) .*; found "postgres:\/\/…@db/], url)
+    t.notMatch(found.join(''), /horse|hor\/se/)
+  }
+  t.match(problems(`${good}store: /var/lib/pitstop/\n`), [/this is a folder; found "\/var\/lib\/pitstop\/"/])
+  t.match(problems(`${good}store: coordinator.db\n`), [/must be the absolute path of an SQLite file/])
+})
+
 void t.test('what does not go together is refused', async (t) => {
   t.match(problems(`${good}policy: { assigner: pause }\n`), [/7:11: policy.assigner: "pause" needs gitlab.assigner; add it, or say none; found "pause"/])
   t.match(problems(`${good}policy: { estimates: { down: 20m }, soak: 15m }\n`), [/policy.deadlines.return: must not be shorter than estimates.down \(20m\)/, /policy.soak: must be shorter/])
   t.match(problems(`${good}tokens: [{ name: a, role: viewer, file: /a }, { name: a, role: operator, file: /b }]\n`), [/stands in the list already/])
   t.match(problems(`${good}fleet: other\n`), [/c.yml:7:1: .*unique/i], 'a key given twice')
+})
+
+void t.test('a file that pitstop writes is nobody else\'s: the break-glass file would replace the store, or a key', async (t) => {
+  const clash = (more: string): string[] => problems(`${good}${more}`)
+  t.same(clash('break-glass: /var/lib/pitstop/coordinator.db\n'), ['c.yml:7:1: break-glass: must name a file that nothing else uses: /var/lib/pitstop/coordinator.db is also that of store; found "/var/lib/pitstop/coordinator.db"'])
+  for (const [more, told] of [
+    ['break-glass: /var/lib/pitstop/./coordinator.db-wal', /is also that of store/], ['break-glass: /var/lib/pitstop/coordinator.db/x', /lies below that of store/],
+    ['store: /srv/store-memory.json\nbreak-glass: /srv/glass', /^c\.yml:8:1: break-glass: .*store-memory\.json is also that of store/], ['break-glass: /pki/c.key', /is also that of tls\.key/],
+    ['break-glass: /pki', /is a folder on the way to that of tls\.certificate/], ['break-glass: /etc/token', /is also that of gitlab\.token-file/], ['store: /etc/nodes.yml', /^c\.yml:7:1: store: .*is also that of inventory\.file/],
+    ['store: /run/pitstop/coordinator.sock', /^c\.yml:3:1: listen\.socket: .*is also that of store/], ['store: postgres://p@db/f\nstore-password-file: /s\nbreak-glass: /s', /is also that of store-password-file/],
+    ['break-glass: /t\ntokens: [{ name: a, role: viewer, file: /t }]', /is also that of tokens\.0\.file/]
+  ] as const) t.match(clash(`${more}\n`)[0], told, more)
+  t.match(asFault(t.throws(() => parseSettings('/etc/c.yml', `${good}break-glass: /etc/c.yml\n`))), { code: 'INVALID_CONFIGURATION', reasons: [{ text: /is also that of this configuration/ }] })
+  t.same(clash('store: postgres://p@db/f\nbreak-glass: /srv/glass\ngitaly-authority: /pki/ca.pem\n'), [], 'what is only read may be named twice')
+})
+
+void t.test('times without sense are refused: a lost write that cannot land, a lease that outlives its fleet', async (t) => {
+  const lands = (text: string): string[] => problems(good.replace('token-file: /etc/token', `token-file: /etc/token, lands-within: ${text}`))
+  t.match(lands('0s'), [/^c\.yml:5:61: gitlab\.lands-within: must be 1s or more: GitLab may carry out what we gave up/])
+  t.match(lands('100000d'), [/gitlab\.lands-within: must be 1h or less/])
+  t.same(lands('1s'), [])
+  t.match(problems(`${good}lease: { ttl: 25d }\n`), [/lease\.ttl: must be 1h or less/])
 })
 
 void t.test('what pitstop init writes can be read as it is, and with every commented line', async (t) => {

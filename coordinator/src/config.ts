@@ -7,9 +7,10 @@ import { formatDuration } from '@pitstop/shared/duration'
 import { unreadable } from './adapters/file-fault.ts'
 import { type GitLabSettings, gitLabSection } from './adapters/gitlab/gitlab-section.ts'
 import { type InventorySettings, inventorySection } from './adapters/inventory/inventory-section.ts'
-import { isPostgres, parsePostgresUrl } from './adapters/store/postgres-address.ts'
+import { isPostgres, parsePostgresUrl, withoutSecrets } from './adapters/store/postgres-address.ts'
 import { type PolicyDefaults, policyConflicts, policySection } from './config/policy-section.ts'
 import { type TokenSettings, tokensSection } from './config/tokens-section.ts'
+import { type NamedPath, breakGlassPaths, clashes, storePaths } from './config/written-paths.ts'
 
 export const defaultConfigurationFile = '/etc/pitstop/coordinator.yml'
 export const defaultSocket = '/run/pitstop/coordinator.sock'
@@ -41,14 +42,19 @@ export interface Settings {
 }
 
 const path = v.pipe(v.string('must be an absolute path'), v.startsWith('/', 'must be an absolute path'))
-const storeProblem = (text: string): string => {
-  const address = isPostgres(text) ? parsePostgresUrl(text) : null
-  return address !== null && 'problem' in address ? address.problem : ''
+const storeForms = 'must be the absolute path of an SQLite file, or postgres://USER@HOST:PORT/DATABASE'
+function storeProblem(text: string): string {
+  if (!isPostgres(text)) return text.startsWith('/') ? (text.endsWith('/') ? `${storeForms}; this is a folder` : '') : storeForms
+  const address = parsePostgresUrl(text)
+  return 'problem' in address ? address.problem : ''
 }
 const storePlace = v.pipe(
-  v.string('must be the absolute path of an SQLite file, or postgres://USER@HOST:PORT/DATABASE'),
-  v.check((text) => isPostgres(text) || text.startsWith('/'), 'must be the absolute path of an SQLite file, or postgres://USER@HOST:PORT/DATABASE'),
-  v.check((text) => storeProblem(text) === '', ({ input }) => storeProblem(input))
+  v.string(storeForms),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const problem = dataset.typed ? storeProblem(dataset.value) : ''
+    // An address that is refused may be refused for its password: that is not repeated.
+    if (dataset.typed && problem !== '') addIssue({ message: problem, input: isPostgres(dataset.value) ? withoutSecrets(dataset.value) : dataset.value })
+  })
 )
 
 const strict = v.strictObject({
@@ -59,7 +65,7 @@ const strict = v.strictObject({
   'listen': v.strictObject({ http: v.optional(hostPort), socket: v.optional(path, defaultSocket), agents: hostPort }),
   'tls': v.strictObject({ certificate: path, key: path, authority: path }),
   'break-glass': v.optional(path, '/var/lib/pitstop/break-glass.txt'),
-  'lease': v.optional(v.strictObject({ ttl: v.optional(v.pipe(duration, v.minValue(1000, 'must be 1s or more')), '30s') }), {}),
+  'lease': v.optional(v.strictObject({ ttl: v.optional(v.pipe(duration, v.minValue(1000, 'must be 1s or more'), v.maxValue(3_600_000, 'must be 1h or less: nobody acts for so long when a coordinator dies')), '30s') }), {}),
   'gitlab': gitLabSection,
   'inventory': inventorySection,
   'gitaly-token-file': v.optional(path),
@@ -68,7 +74,7 @@ const strict = v.strictObject({
   'policy': v.optional(policySection, {})
 })
 
-const schema = v.pipe(
+const schemaOf = (file: string) => v.pipe(
   strict,
   v.rawCheck(({ dataset, addIssue }) => {
     const problem = (keys: readonly string[], message: string, found: unknown): void => {
@@ -83,15 +89,31 @@ const schema = v.pipe(
     if (typeof requestTimeoutMs === 'number' && typeof ttl === 'number' && requestTimeoutMs > ttl / 2) {
       problem(['gitlab', 'request-timeout'], `must not be longer than half of lease.ttl (${formatDuration(ttl)}): a request could outlive the lease; set ${formatDuration(ttl / 2)} or a longer ttl`, formatDuration(requestTimeoutMs))
     }
+    if (dataset.typed) for (const { keys, text, found } of clashes(pathsOf(file, dataset.value))) problem(keys, text, found)
     if (requestTimeoutMs !== undefined && policy?.groupSize !== undefined) {
       for (const { key, text, found } of policyConflicts(policy, gitlab?.assigner !== undefined)) problem(['policy', ...key], text, found)
     }
   })
 )
 
+/** Every file that the configuration names; those that pitstop writes come first. */
+function pathsOf(file: string, input: v.InferOutput<typeof strict>): NamedPath[] {
+  const { listen, tls, gitlab, inventory } = input
+  const read = (keys: readonly string[], source: unknown): NamedPath[] => {
+    const named = typeof source === 'object' && source !== null && 'file' in source ? source.file : source
+    return typeof named === 'string' && named.startsWith('/') ? [{ keys, path: named, written: false }] : []
+  }
+  return [
+    ...breakGlassPaths(input['break-glass']), { keys: ['listen', 'socket'], path: listen.socket, written: true }, ...isPostgres(input.store) ? [] : storePaths(input.store),
+    ...read([], file), ...read(['store-password-file'], input['store-password-file']), ...Object.entries(tls).flatMap(([key, path]) => read(['tls', key], path)),
+    ...read(['gitlab', 'token-file'], gitlab.token), ...read(['gitlab', 'assigner', 'token-file'], gitlab.assigner?.token), ...read(['inventory', 'file'], inventory),
+    ...read(['gitaly-token-file'], input['gitaly-token-file']), ...read(['gitaly-authority'], input['gitaly-authority']), ...input.tokens.flatMap(({ secret }, index) => read(['tokens', String(index), 'file'], secret))
+  ]
+}
+
 /** @throws Fault INVALID_CONFIGURATION with all problems. */
 export function parseSettings(file: string, text: string): Settings {
-  const input = readConfiguration(file, text, schema)
+  const input = readConfiguration(file, text, schemaOf(file))
   return {
     file,
     fleet: input.fleet,

@@ -6,13 +6,13 @@ import { hostname } from 'node:os'
 import { asFault, Fault, type Reason } from '@pitstop/shared/fault'
 import { release as version } from '@pitstop/shared/release'
 import { createAgents } from './adapters/agents/agents.ts'
-import { breakGlassFile } from './adapters/break-glass-file.ts'
+import { breakGlassFile, refuseForeignGlass } from './adapters/break-glass-file.ts'
 import { createGitLab } from './adapters/gitlab/gitlab.ts'
 import { tokenWarnings } from './adapters/gitlab/token.ts'
 import { createInventory } from './adapters/inventory/inventory.ts'
 import { serveReadiness } from './adapters/readiness/serve-readiness.ts'
 import { openStore, storeDeadlineMs } from './adapters/store/open-store.ts'
-import { isPostgres, parsePostgresUrl } from './adapters/store/postgres-address.ts'
+import { isPostgres, parsePostgresUrl, postgresTls } from './adapters/store/postgres-address.ts'
 import { refuseForeignStore } from './adapters/store/store-owner.ts'
 import { storeMemoryFile } from './adapters/store-memory-file.ts'
 import { unreadable } from './adapters/file-fault.ts'
@@ -57,12 +57,13 @@ async function start(settings: Settings, log: Log, releasers: (() => Promise<voi
   const clock = systemClock
   // Before the store is made: a start that cannot succeed leaves nothing behind.
   if (!isPostgres(settings.store)) refuseForeignStore(settings.store)
+  await refuseForeignGlass(settings.breakGlass)
   const problems = await checkCertificate(settings)
   if (problems.length > 0) throw new Fault('CERTIFICATE_INVALID', problems.map(({ text }) => text).join('; '), { reasons: problems, ...problems[0] === undefined ? {} : { hint: problems[0].hint } })
   for (const warning of await tokenWarnings(secretFiles(settings))) log('warn', `${warning.text}; ${warning.hint}`, { code: warning.code })
 
   requireSocketFolder(listen.socket)
-  const store = await openStore(settings.store, fleet, clock.now, { passwordFile: settings.storePasswordFile, deadlineMs: storeDeadlineMs(leaseTtlMs) })
+  const store = await openStore(settings.store, fleet, clock.now, { passwordFile: settings.storePasswordFile, deadlineMs: storeDeadlineMs(leaseTtlMs), warn: ({ code, text, hint }) => { log('warn', `${text}; ${hint}`, { code }) } })
   releasers.push(() => store.close())
   const gitlab = createGitLab(settings.gitlab)
   releasers.push(() => gitlab.close())
@@ -72,7 +73,7 @@ async function start(settings: Settings, log: Log, releasers: (() => Promise<voi
   const coordinator = new Coordinator({
     fleet, store, gitlab, agents, inventory, clock, log,
     lease: { holder: `${hostname()}/${process.pid}/${randomBytes(4).toString('hex')}`, address: settings.address, api: publicUrl(settings), ttlMs: leaseTtlMs },
-    recollection: storeMemoryFile(settings.breakGlass, (text) => { log('warn', text) }), release: version,
+    recollection: storeMemoryFile(settings.breakGlass, fleet, (text) => { log('warn', text) }), release: version,
     byHand: { gitlab: settings.gitlab.url, assigner: assigner === undefined ? null : { url: assigner.url, project: assigner.project, schedule: assigner.schedule } },
     writeBreakGlass: breakGlassFile(settings.breakGlass),
     checkOwnCertificate: (until) => checkCertificate(settings, until),
@@ -86,7 +87,7 @@ async function start(settings: Settings, log: Log, releasers: (() => Promise<voi
     await stopped
   })
 
-  const common: Omit<ApiSettings, 'access' | 'tls'> = { fleet, version, policy: settings.policy, hasAssigner: assigner !== undefined, inventory, now: () => clock.now(), log }
+  const common: Omit<ApiSettings, 'access' | 'tls'> = { fleet, version, policy: settings.policy, hasAssigner: assigner !== undefined, breakGlass: settings.breakGlass, inventory, now: () => clock.now(), log }
   const local = await buildApi(coordinator, { ...common, access: { kind: 'local' } })
   releasers.push(() => local.close())
   await listenSocket(local, listen.socket)
@@ -124,10 +125,10 @@ async function checkCertificate({ fleet, tls }: Settings, until?: number): Promi
   return wrongKey === undefined ? found : [...found, wrongKey]
 }
 
-const secretFiles = ({ gitlab, tokens, gitalyTokenFile, storePasswordFile, tls }: Settings): { readonly file: string }[] => [
+const secretFiles = ({ gitlab, tokens, gitalyTokenFile, store, storePasswordFile, tls }: Settings): { readonly file: string }[] => [
   ...[gitlab.token, ...gitlab.assigner === undefined ? [] : [gitlab.assigner.token]].flatMap((token) => ('file' in token ? [token] : [])),
   ...tokens.flatMap(({ secret }) => ('file' in secret ? [secret] : [])),
-  ...[gitalyTokenFile, storePasswordFile].flatMap((file) => (file === undefined ? [] : [{ file }])), { file: tls.key }
+  ...[gitalyTokenFile, storePasswordFile, postgresTls(store)?.key].flatMap((file) => (file === undefined ? [] : [{ file }])), { file: tls.key }
 ]
 
 /** Where operators elsewhere reach this coordinator; empty = nowhere. */

@@ -1,6 +1,7 @@
 // What the engine needs of the world, as small interfaces. Adapters are the only users of their packages.
+import type { Reason } from '@pitstop/shared/fault'
 import type { OrderRequest } from './domain/effect.ts'
-import type { PackageVersion, Recorded } from './domain/event.ts'
+import type { Event, FleetEvent, PackageVersion, Recorded } from './domain/event.ts'
 import type { HostView, OrderView, Verdict } from './domain/observed.ts'
 import type { PlanNode, StoredPlan } from './domain/plan.ts'
 
@@ -56,12 +57,20 @@ export interface LeaseRow {
   readonly expiresAt: number
   /** Ms until then, by the store's clock, when the row was read. */
   readonly leftMs: number
+  /** Ms for which the holder takes it at each renewal. Missing: it does not say, as of an older release. */
+  readonly ttlMs?: number
 }
 
 export interface LeaseWishes {
   readonly api?: string
   /** The epoch becomes greater than this one too: agents have seen it. */
   readonly above?: number
+  /** Another's row whose holder has stopped (lease-watch.ts): taken if it is still this one, though the store's clock says that it has not ended. */
+  readonly abandoned?: LeaseRow
+  /** Not taken if the epoch is another by now: what was judged has changed. Left out = whatever it is. */
+  readonly judged?: number
+  /** Why the store is not what it was; written down together with the lease, and told by `incarnation` until `concludeRestore`. */
+  readonly restored?: readonly Reason[]
 }
 
 /** Which store this is. Its id is given at random when it is made, and anew when it is found restored. */
@@ -71,10 +80,18 @@ export interface Incarnation {
   readonly moved: string | null
   /** Whether it is written where it lives. */
   readonly placed: boolean
+  /** Of its newest row; 0 = it has none. */
+  readonly seq: number
+  /** It was found restored, and whoever found it did not come to the end of seeing to it; empty = no such thing. */
+  readonly restoring: readonly Reason[]
 }
 
 /** A change of the fleet's one open-window row, made in the same transaction as the events that explain it. */
 export type WindowRow = { readonly open: number } | 'close'
+
+export interface Told { readonly stream: string, readonly events: readonly (Event | FleetEvent)[] }
+
+export interface StreamEvent { readonly stream: string, readonly recorded: Recorded<Event | FleetEvent> }
 
 export interface Store {
   /** Several coordinators may use it. Else nobody but us is alive on it, and the lease of a dead process may be taken at once. */
@@ -89,6 +106,8 @@ export interface Store {
   append<E extends { readonly type: string }>(epoch: number, stream: string, at: number, events: readonly E[], window?: WindowRow): Promise<Recorded<E>[]>
   /** Events of a stream in order. @throws Fault STORE_CORRUPT, STORE_NEWER */
   read<E>(stream: string, afterSeq?: number): Promise<Recorded<E>[]>
+  /** Every stream's events in the order in which they were stored: what standbys follow. @throws as read */
+  readAll(afterSeq: number): Promise<StreamEvent[]>
   savePlan(plan: StoredPlan): Promise<void>
   readPlan(hash: string): Promise<StoredPlan | null>
   listPlans(): Promise<StoredPlan[]>
@@ -96,6 +115,11 @@ export interface Store {
   incarnation(): Promise<Incarnation>
   /** A new id, or with `id` the same one, written where the store lives now. @throws Fault STALE_EPOCH, LEASE_LOST */
   reincarnate(epoch: number, id?: string): Promise<string>
+  /**
+   * A restore has been seen to: a new id, written where the store lives now, what is told of it, and the end of `restoring`; all or nothing.
+   * @param tell what is journaled, by the new id. @throws as append
+   */
+  concludeRestore(epoch: number, at: number, tell: (incarnation: string) => readonly Told[]): Promise<StreamEvent[]>
   /** A whole copy of the store as it is now, as bytes of a store's file. Missing: the store's own server makes its backups. */
   backup?(): Promise<Uint8Array>
   close(): Promise<void>

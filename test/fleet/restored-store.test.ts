@@ -1,11 +1,10 @@
-// A store that comes back knowing less: from a backup (SQLite), failed over or written by a newer release (PostgreSQL).
-// Real processes. It opens paused, above every agent's epoch, and says what it has lost.
+// A store that comes back knowing less, from a backup or as an empty one (SQLite). Real processes. It opens paused, above every
+// agent's epoch, and says what it has lost. PostgreSQL: failed-over-store.test.ts, lost-rows.test.ts.
 import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import t from 'tap'
 import { untilEvent } from '../demo/follow-events.ts'
 import type { LocalFleet } from '../demo/local-fleet.ts'
 import { fleetReady, isStep, opened, quickPolicy, view } from './open-window.ts'
-import { severalReady, ttlMs } from './several-coordinators.ts'
 
 const parts = ['', '-wal'] as const
 const copy = (from: string, to: string): void => {
@@ -47,6 +46,7 @@ void t.test('a backup is put back in mid-window: paused, above every agent\'s ep
   t.match(reasons, /gitaly-01\.demo\.internal has reboot reboot-1-[0-9a-f]+ \((?:running|succeeded)\), of which the restored journal does not know/)
   const status = JSON.parse((await fleet.pitstop(['status', '--json'])).stdout) as { epoch: number }
   t.ok(status.epoch > 4, `epoch ${status.epoch}, in one step`)
+  t.match((await fleet.pitstop(['status'])).stdout, /STORE RESTORED, found [^\n]*: this machine has seen epoch 4, the store knows 1; [^\n]*\n  do: settle \d promises? that it had lost: pitstop obligations\nwindow 1 of plan [^\n]* is paused/)
   t.match((await fleet.pitstop(['why'])).stdout, /found:weight:gitaly-01/)
 
   const id = `found:weight:${first.node}`
@@ -84,51 +84,9 @@ void t.test('a new, empty store beside agents that have seen others: what is owe
   for (const part of parts) rmSync(store + part, { force: true })
   await fleet.startCoordinator()
   t.same((await owed(fleet)).map(({ id }) => id).sort(), ['found:assigner', `found:weight:${first?.node}`])
+  t.match((await fleet.pitstop(['status'])).stdout, /STORE RESTORED[^]*settle 2 promises[^]*no window yet/)
   const hash = (JSON.parse((await fleet.pitstop(['plan', 'create', '--for', '2h', '--reason', 'x', '--json'])).stdout) as { hash: string }).hash
   const refused = await fleet.pitstop(['window', 'start', hash, '--confirm', hash, '--reason', 'x'])
   t.equal(refused.exit, 3)
   t.match(refused.stderr, /STORE_RESTORED/)
-})
-
-void t.test('the database fails over in mid-window: the window waits, paused, under a new incarnation; then it goes on as before', async (t) => {
-  await using all = await severalReady({ coordinators: 2, nodes: 1 })
-  const { fleet } = all
-  await opened(fleet)
-  await untilEvent(fleet.socket, isStep('step-intended', 'upgrade'))
-  await all.server.demote()
-  await all.server.promote()
-  const acting = await Promise.any([0, 1].map(async (index) => { await untilPaused(index); return index }))
-  t.match((await all.ready(acting)), { status: 200 })
-  const shown = await view({ pitstop: (args) => fleet.pitstop(args, { coordinator: acting }) })
-  t.match(shown.pause?.reasons, [{ code: 'STORE_RESTORED', text: /failed over or restored: it was on cluster\/timeline .*00000001 and is on .*00000002/ }])
-  const resumed = await fleet.pitstop(['window', 'resume', '--reason', 'the standby had everything'], { coordinator: acting })
-  t.equal(resumed.exit, 0, resumed.stderr)
-  t.same(await all.problems(acting), [])
-
-  async function untilPaused(index: number): Promise<void> {
-    for (const until = Date.now() + 30_000; Date.now() < until;) {
-      if ((await all.ready(index).catch(() => null))?.status !== 200) continue
-      const seen = await fleet.pitstop(['window', 'show', '--json'], { coordinator: index })
-      if (seen.exit === 0 && (JSON.parse(seen.stdout) as { label: string }).label === 'paused') return
-    }
-    throw new Error(`coordinator ${index} did not pause the window`)
-  }
-})
-
-void t.test('a standby that meets an event of a newer release stays a standby and says which release is needed', async (t) => {
-  await using all = await severalReady({ coordinators: 2, nodes: 1 })
-  const { fleet } = all
-  const hash = await opened(fleet)
-  await untilEvent(fleet.socket, isStep('step-intended', 'upgrade'))
-  // What a newer coordinator would have written, under its lease.
-  await all.server.query(all.store, `insert into journal (stream, at, epoch, version, type, body) values ('fleet', 1, 1, 1, 'lease-taken', $1)`, [JSON.stringify({ type: 'lease-taken', holder: 'newer/1/ab', address: 'x:1', release: '9.9.0' })])
-  await all.server.query(all.store, `insert into journal (stream, at, epoch, version, type, body) values ($1, 1, 1, 1, 'node-teleported', $2)`, [hash, JSON.stringify({ type: 'node-teleported', node: fleet.hosts[0]?.node })])
-  await fleet.killCoordinator('SIGKILL')
-  const { epoch } = all.newestEpoch()
-  for (;;) if ((await all.ready(1)).code === 'STORE_NEWER') break
-  t.match(await all.ready(1), { status: 503, state: 'waiting', text: /type node-teleported, which this release does not know/, hint: /release 9\.9\.0: run that one or a newer one/ })
-  await new Promise((resolve) => { setTimeout(resolve, ttlMs) })
-  const [lease] = await all.server.query<{ epoch: string }>(all.store, 'select epoch from lease')
-  t.equal(Number(lease?.epoch), 1, 'the lease is left to whoever understands it')
-  t.equal(all.newestEpoch().epoch, epoch)
 })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import t from 'tap'
 import { openStore } from '@pitstop/coordinator/adapters/store/open-store'
+import { lookAtPostgres } from '@pitstop/coordinator/adapters/store/look-at-store'
 import { parsePostgresUrl } from '@pitstop/coordinator/adapters/store/postgres-address'
 import { postgresConnections } from '@pitstop/coordinator/adapters/store/postgres-connections'
 import type { Store } from '@pitstop/coordinator/ports'
@@ -108,6 +109,18 @@ void t.test('a lease that ran out by the database\'s clock renews nothing and jo
   t.match(await store.takeLease('one', 'a:1', 30_000), { epoch: 2 })
 })
 
+void t.test('an older release that takes the lease does not say for how long: its row is not called abandoned by its predecessor\'s time', async (t) => {
+  const url = await server.createDatabase()
+  const store = await open(url)
+  t.teardown(() => store.close())
+  await store.takeLease('one', 'a:1', 2000)
+  t.equal((await store.readLease())?.ttlMs, 2000)
+  await server.query(url, `update lease set epoch = epoch + 1, holder = 'older', expires_at = expires_at + 60000`)
+  const row = await store.readLease()
+  t.match(row, { holder: 'older', epoch: 2 })
+  t.equal(row?.ttlMs, undefined)
+})
+
 void t.test('many at once: each epoch is given once', async (t) => {
   const url = await server.createDatabase()
   const stores = await Promise.all(Array.from({ length: 4 }, () => open(url)))
@@ -197,7 +210,7 @@ void t.test('whatever the database\'s defaults are: commits are durable, locks s
   const [first, second] = [await open(url), await open(url)]
   t.teardown(async () => { await first.close(); await second.close() })
   await first.takeLease('one', 'a:1', 60_000)
-  const pool = postgresConnections({ address, deadlineMs: 2000, admit: () => undefined })
+  const pool = postgresConnections({ address, deadlineMs: 2000 })
   const session = await pool.connect()
   t.match((await session.query<{ commit: string }>(`select current_setting('synchronous_commit') as commit`, [])).rows, [{ commit: 'on' }])
   session.release()
@@ -210,7 +223,7 @@ void t.test('whatever the database\'s defaults are: commits are durable, locks s
 void t.test('a connection that dies while it is ours and idle ends nothing but itself', async (t) => {
   const address = parsePostgresUrl(await server.createDatabase())
   if ('problem' in address) throw new Error(address.problem)
-  const pool = postgresConnections({ address, deadlineMs: 2000, admit: () => undefined })
+  const pool = postgresConnections({ address, deadlineMs: 2000 })
   const held = await pool.connect()
   const { rows: [row] } = await held.query<{ pid: number, commit: string }>('select pg_backend_pid() as pid, current_setting(\'synchronous_commit\') as commit', [])
   await server.query('postgres://x@x/postgres', 'select pg_terminate_backend($1)', [row?.pid])
@@ -232,6 +245,62 @@ void t.test('a database that is not ours, of another fleet or of a newer release
   t.match(await faultOf(open(ours, 'other')), { code: 'STORE_CORRUPT', message: /store of fleet lab, not of other/ })
   await server.query(ours, `update meta set value = '99' where key = 'format'`)
   t.match(await faultOf(open(ours)), { code: 'STORE_NEWER', message: /format 99/ })
+})
+
+void t.test('a server that does not tell where it lives is told of once: a fail-over would not be seen by it', async (t) => {
+  const url = await server.createDatabase()
+  const told: string[] = []
+  const warned = async (): Promise<Store> => openStore(url, 'lab', Date.now, { deadlineMs: 2000, warn: ({ text, hint }) => { told.push(`${text}; ${hint}`) } })
+  const telling = await warned()
+  t.same(told, [])
+  await telling.close()
+  await server.query(url, 'revoke execute on function pg_control_system() from public')
+  const store = await warned()
+  t.teardown(() => store.close())
+  await store.takeLease('one', 'a:1', 60_000)
+  t.match(await store.incarnation(), { moved: null, placed: true })
+  t.match(told, [/does not tell its cluster and timeline.*GRANT EXECUTE ON FUNCTION pg_control_system\(\).* TO "pitstop"/])
+  t.equal(told.length, 1)
+  t.match((await lookAtPostgres(url, 'lab', { deadlineMs: 2000 })).warnings, [{ text: /does not tell its cluster/ }])
+  await server.query(url, 'grant execute on function pg_control_system(), pg_current_wal_lsn(), pg_walfile_name(pg_lsn) to "pitstop"')
+  t.same((await lookAtPostgres(url, 'lab', { deadlineMs: 2000 })).warnings, [], 'what the hint says helps')
+})
+
+void t.test('a look at a database says what a start would find, and makes nothing', async (t) => {
+  const url = await server.createDatabase()
+  const look = (fleet = 'lab', at = url) => lookAtPostgres(at, fleet, { deadlineMs: 2000 })
+  t.match(await look(), { text: /^PostgreSQL \d+.* at postgres:\/\/pitstop@.*: it holds no store yet; the first start makes it$/, warnings: [] })
+  t.same(await server.query(url, `select 1 from pg_tables where schemaname = 'public'`), [])
+  await (await open(url)).close()
+  t.match((await look()).text, /it holds the store of fleet lab, format \d+$/)
+  t.match(await faultOf(look('other')), { code: 'STORE_CORRUPT', message: /store of fleet lab, not of other/ })
+  t.match(await faultOf(look('lab', url.replace(/@.*\//, '@127.0.0.1:1/'))), { code: 'STORE_UNAVAILABLE', message: /ECONNREFUSED/ })
+  await server.query(url, `update meta set value = '99' where key = 'format'`)
+  t.match(await faultOf(look()), { code: 'STORE_NEWER' })
+})
+
+void t.test('a first start that is killed at any query leaves a database that the next start makes whole', async (t) => {
+  const { prototype } = pg.Client
+  const query = Object.getOwnPropertyDescriptor(prototype, 'query')?.value as (...args: unknown[]) => unknown
+  t.teardown(() => { prototype.query = query as typeof prototype.query })
+  let killed = 0
+  for (let at = 8, whole = false; !whole && at < 200; at += 3) {
+    const url = await server.createDatabase()
+    let left = at
+    // What a killed process leaves: its connection ends, and nothing more is said.
+    prototype.query = function (this: pg.Client, ...args: unknown[]) {
+      if (left-- > 0) return query.apply(this, args)
+      ;(this as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
+      return Promise.reject(new Error('killed'))
+    } as typeof prototype.query
+    whole = await open(url).then(async (store) => { await store.close(); return left >= 0 }, () => false)
+    prototype.query = query as typeof prototype.query
+    if (!whole) killed++
+    const store = await open(url)
+    t.equal(await store.readLease(), null, `killed at query ${at}, started again`)
+    await store.close()
+  }
+  t.ok(killed > 5, `${killed} places`)
 })
 
 void t.test('a wrong password, user or database is told plainly, with what to do, and never with the password', async (t) => {

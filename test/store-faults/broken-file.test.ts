@@ -86,7 +86,7 @@ void t.test('a file from a newer release, of another fleet, or of something else
   t.match(await tried(foreign), { code: 'STORE_CORRUPT', message: /something else \(accounts\)/ })
   writeFileSync(join(folder, 'text.db'), 'a shopping list\n'.repeat(200))
   t.match(await tried(join(folder, 'text.db')), { code: 'STORE_CORRUPT', message: /not a database/ })
-  t.match(await tried(folder), { code: 'STORE_UNAVAILABLE', message: new RegExp(folder) }, 'a folder is no file')
+  t.match(await tried(folder), { code: 'INVALID_CONFIGURATION', message: new RegExp(folder) }, 'a folder is no file')
 })
 
 void t.test('a file or folder that cannot be written is refused', async (t) => {
@@ -122,4 +122,44 @@ void t.test('two processes on one file: the second is refused, the first is name
   await store.append(lease?.epoch ?? 0, 's', 1, [event('still here')])
   await store.close()
   t.equal(await tried(path), 101)
+})
+
+void t.test('a first start that is killed at any statement leaves a store that the next start makes whole', async (t) => {
+  const { prototype } = DatabaseSync
+  const prepare = Object.getOwnPropertyDescriptor(prototype, 'prepare')?.value as DatabaseSync['prepare']
+  t.teardown(() => { prototype.prepare = prepare })
+  let killed = 0
+  for (let statement = 1, whole = false; !whole && statement < 200; statement++) {
+    mkdirSync(join(folder, String(++files)))
+    const path = join(folder, String(files), 'coordinator.db')
+    let left = statement
+    // From here on nothing runs, no undoing either: what a killed process leaves.
+    prototype.prepare = function (this: DatabaseSync, text: string) {
+      if (left-- <= 0) throw new Error('killed')
+      return prepare.call(this, text)
+    }
+    whole = await openStore(path, 'lab').then(async (store) => { await store.close(); return true }, () => false)
+    prototype.prepare = prepare
+    if (!whole) killed++
+    const raw = new DatabaseSync(path)
+    const tables = raw.prepare(`select name from sqlite_schema where type = 'table' and name in ('meta', 'lease', 'plans', 'journal', 'windows')`).all().length
+    raw.close()
+    t.ok(whole ? tables === 5 : tables === 0 || tables === 5, `killed at statement ${statement}: ${tables} of 5 tables`)
+    t.equal(await tried(path), 0, `killed at statement ${statement}, started again`)
+  }
+  t.ok(killed > 10, `${killed} places`)
+})
+
+void t.test('a store that an older release left half-made is made whole; one that lost its format and has a journal is not touched', async (t) => {
+  mkdirSync(join(folder, String(++files)))
+  const half = join(folder, String(files), 'coordinator.db')
+  const raw = new DatabaseSync(half)
+  raw.exec('create table lease(fleet text primary key, holder text not null, address text not null, epoch bigint not null, expires_at bigint not null); create table meta(key text primary key, value text not null)')
+  raw.close()
+  t.equal(await tried(half), 0)
+  const robbed = await made(100)
+  const thief = new DatabaseSync(robbed)
+  thief.exec('delete from meta')
+  thief.close()
+  t.match(await tried(robbed), { code: 'STORE_CORRUPT', message: /does not say which format/ })
 })

@@ -44,6 +44,23 @@ const kinds: [string, () => Promise<Kind>][] = [
   }]
 ]
 for (const [kind, make] of kinds) {
+  void t.test(`${kind}: a lease says how long its holder takes it for; one that was abandoned is taken though it has not ended, and only if nothing has changed it`, async (t) => {
+    const { store } = await make()
+    t.teardown(() => store.close())
+    t.match(await store.takeLease('one', 'a:1', 30_000), { ttlMs: 30_000 })
+    const seen = await store.readLease()
+    t.match(seen, { ttlMs: 30_000 })
+    if (seen === null) return
+    if (store.shared) {
+      t.equal(await store.takeLease('two', 'b:1', 20_000, { judged: 1 }), null)
+      for (const other of [{ epoch: 2 }, { holder: 'three' }, { expiresAt: seen.expiresAt + 1 }]) t.equal(await store.takeLease('two', 'b:1', 20_000, { abandoned: { ...seen, ...other } }), null, 'another row than the one that was watched')
+    }
+    t.match(await store.takeLease('two', 'b:1', 20_000, { abandoned: seen }), { epoch: 2, holder: 'two', ttlMs: 20_000 })
+    t.match(await store.readLease(), { epoch: 2, ttlMs: 20_000 })
+    t.notOk(await store.renewLease('one', 1, 30_000))
+    t.equal(store.shared ? await store.takeLease('three', 'c:1', 20_000, { abandoned: seen }) : null, null)
+  })
+
   void t.test(`${kind}: the lease's epoch grows at each taking; an old epoch renews and journals nothing`, async (t) => {
     const { store, lapse } = await make()
     t.teardown(() => store.close())
@@ -108,6 +125,42 @@ for (const [kind, make] of kinds) {
     const second = await store.reincarnate(1)
     t.not(second, first.id)
     t.equal((await store.incarnation()).id, second)
+  })
+}
+
+for (const [kind, make] of kinds) {
+  void t.test(`${kind}: that a store was found restored is noted with the lease, and forgotten only together with what is told of it`, async (t) => {
+    const { store, lapse } = await make()
+    t.teardown(() => store.close())
+    const why = [{ code: 'STORE_RESTORED' as const, text: 'seen 7, knows 1', hint: 'compare' }]
+    t.same((await store.incarnation()).restoring, [])
+    t.equal(await store.takeLease('one', 'a:1', 30_000, { judged: 4, restored: why }), null, 'it was judged at another epoch')
+    t.same((await store.incarnation()).restoring, [], 'no lease, no note')
+    t.match(await store.takeLease('one', 'a:1', 30_000, { judged: 0, above: 7, restored: why }), { epoch: 8 })
+    await lapse()
+    t.match(await store.takeLease('two', 'b:1', 30_000, { judged: 8 }), { epoch: 9 })
+    const before = await store.incarnation()
+    t.same(before.restoring, why, 'whoever comes next finds it')
+    const tell = (incarnation: string) => [{ stream: 'x', events: [{ type: 'window-rolling' as const }] }, { stream: 'fleet', events: [{ type: 'store-restored' as const, incarnation, was: before.id, reasons: why }] }]
+    await t.rejects(store.concludeRestore(8, 5, tell), { code: 'STALE_EPOCH' })
+    await t.rejects(store.concludeRestore(9, 5, () => { throw new Error('half way') }), { message: /half way/ })
+    t.match(await store.incarnation(), { id: before.id, restoring: why }, 'all or nothing')
+    const told = await store.concludeRestore(9, 5, tell)
+    const after = await store.incarnation()
+    t.match(told, [{ stream: 'x', recorded: { epoch: 9, at: 5 } }, { stream: 'fleet', recorded: { event: { incarnation: after.id } } }])
+    t.same(after.restoring, [])
+    t.not(after.id, before.id)
+    t.equal(after.seq, told.at(-1)?.recorded.seq)
+    t.same((await store.readAll(0)).slice(-2), told, 'what is answered is what is kept')
+  })
+
+  void t.test(`${kind}: an epoch that could not be read back is never written`, async (t) => {
+    const { store } = await make()
+    t.teardown(() => store.close())
+    await store.takeLease('one', 'a:1', 30_000)
+    for (const above of [Number.MAX_SAFE_INTEGER, 2 ** 63, Number.NaN]) await t.rejects(store.takeLease('one', 'a:1', 30_000, { above }), { code: 'STORE_CORRUPT', message: /no epoch above/ })
+    t.match(await store.readLease(), { epoch: 1 })
+    t.match(await store.takeLease('one', 'a:1', 30_000), { epoch: 2 })
   })
 }
 
@@ -189,5 +242,5 @@ void t.test('a folder that cannot be written is a plain fault', async (t) => {
   const closed = join(folder, 'closed')
   writeFileSync(closed, '')
   chmodSync(closed, 0o400)
-  await t.rejects(openStore(join(closed, 'x.db'), 'lab'), { code: 'STORE_UNAVAILABLE' })
+  await t.rejects(openStore(join(closed, 'x.db'), 'lab'), { code: 'INVALID_CONFIGURATION' })
 })

@@ -24,6 +24,21 @@ void t.test('an agent is believed only with a certificate for itself; each refus
   await t.rejects(describe(await issue(ca, 'agent', 'gitaly-01.test'), 'gitaly-07.test'), { code: 'WRONG_NODE', message: /is gitaly-07\.test of fleet lab, not gitaly-01\.test/ })
 })
 
+void t.test('an agent that has seen a newer epoch refuses ours; one that says an epoch of which nobody can have told it is a fault of that agent alone', async (t) => {
+  const ca: Authority = await authority(folder, 'epochs', 'lab')
+  const agents = createAgents({ fleet: 'lab', tls: await issue(ca, 'coordinator', 'coordinator.test') })
+  t.teardown(() => { agents.close() })
+  const tls = await issue(ca, 'agent', 'gitaly-01.test')
+  const newer = planNode((await listeningAgent(t, tls, undefined, 9)).port)
+  t.match(await agents.describe(newer, 0, []), { highestEpoch: 9 })
+  await t.rejects(agents.describe(newer, 7, []), { code: 'STALE_EPOCH' })
+  const implausible = planNode((await listeningAgent(t, tls, undefined, 5_000_000)).port)
+  t.match(await agents.describe(implausible, 0, []), { highestEpoch: 5_000_000 }, 'whoever asks without an epoch judges it')
+  await t.rejects(agents.describe(implausible, 7, []), { code: 'AGENT_ANSWER_INVALID', message: /gitaly-01\.test says that it has seen epoch 5000000, and the fleet is at 7/ })
+  const impossible = planNode((await listeningAgent(t, tls, undefined, Number.MAX_SAFE_INTEGER)).port)
+  for (const epoch of [0, 7]) await t.rejects(agents.describe(impossible, epoch, []), { code: 'AGENT_ANSWER_INVALID', message: /says that it has seen epoch 9007199254740991/ })
+})
+
 void t.test('a renewed certificate of the coordinator is used without a restart', async (t) => {
   const ca = await authority(folder, 'renewing', 'lab')
   const first = await issue(ca, 'coordinator', 'before.test')

@@ -82,7 +82,7 @@ void t.test('what a machine remembers of the store: with its newest row, from be
   const told: string[] = []
   const remembered = (text: string): Promise<unknown> => {
     writeFileSync(join(folder, 'store-memory.json'), text)
-    return storeMemoryFile(join(folder, 'break-glass.txt'), (each) => { told.push(each) }).read()
+    return storeMemoryFile(join(folder, 'break-glass.txt'), 'lab', (each) => { told.push(each) }).read()
   }
   const text = readFileSync(new URL('fixtures/0.1.0-later/coordinator/store-memory.json', import.meta.url), 'utf8')
   const memory = { incarnation: 'b7c1d2e3-0000-4000-8000-000000000001', epoch: 7 }

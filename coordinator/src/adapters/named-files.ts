@@ -5,16 +5,19 @@ import { dirname, resolve } from 'node:path'
 import { type Reason, reason } from '@pitstop/shared/fault'
 import type { Settings } from '../config.ts'
 import { type Account, mayPass, mayRead } from '../domain/may-read.ts'
+import { postgresTls } from './store/postgres-address.ts'
 import { errorCode, isDenied, letGroupRead, readHint } from './file-fault.ts'
 import { serviceName } from './service-account.ts'
 
 interface NamedFile { readonly key: string, readonly path: string }
 
-function namedFiles({ file, tls, gitlab, tokens, inventory, gitalyTokenFile, gitalyAuthority }: Settings): readonly NamedFile[] {
+function namedFiles({ file, store, storePasswordFile, tls, gitlab, tokens, inventory, gitalyTokenFile, gitalyAuthority }: Settings): readonly NamedFile[] {
   const named = (key: string, path: string | undefined): NamedFile[] => (path === undefined ? [] : [{ key, path: resolve(path) }])
   const fileOf = (source: object | undefined): string | undefined => (source !== undefined && 'file' in source ? String(source.file) : undefined)
+  const database = postgresTls(store)
   return [
-    ...named('the configuration', file), ...named('tls.certificate', tls.certificate), ...named('tls.key', tls.key), ...named('tls.authority', tls.authority),
+    ...named('the configuration', file), ...named('store-password-file', storePasswordFile),
+    ...named('sslrootcert in store', database?.authority), ...named('sslcert in store', database?.certificate), ...named('sslkey in store', database?.key), ...named('tls.certificate', tls.certificate), ...named('tls.key', tls.key), ...named('tls.authority', tls.authority),
     ...named('gitlab.token-file', fileOf(gitlab.token)), ...named('gitlab.assigner.token-file', fileOf(gitlab.assigner?.token)),
     ...named('inventory.file', fileOf(inventory)), ...named('gitaly-token-file', gitalyTokenFile), ...named('gitaly-authority', gitalyAuthority),
     ...tokens.flatMap(({ name, secret }) => named(`tokens (${name})`, fileOf(secret)))

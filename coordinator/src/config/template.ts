@@ -6,7 +6,7 @@ export const configurationTemplate = (fleet: string): string => `# The coordinat
 fleet: ${fleet}                          # 1 to 63 of a-z, 0-9 and "-"; certificates carry it
 address: pitstop.internal:7442       # where agents reach this coordinator (listen.agents as they see it); a standby names it
 store: /var/lib/pitstop/coordinator.db          # journal and lease (SQLite), one process at a time
-# For several coordinators put postgres://pitstop@db.internal:5432/pitstop there; TLS is checked unless on loopback (?sslmode=, sslrootcert=).
+# For several coordinators put postgres://pitstop@db.internal:5432/pitstop there; TLS is checked unless on loopback (?sslmode=verify-full&sslrootcert=/path/to/ca.pem).
 # store-password-file: /etc/pitstop/store.password   # of PostgreSQL, or PGPASSFILE; never in the address itself
 break-glass: /var/lib/pitstop/break-glass.txt   # unpaid promises, each with the command that pays it by hand
 

@@ -4,70 +4,137 @@ import { type Reason, reason } from '@pitstop/shared/fault'
 import type { Event } from './event.ts'
 import type { FleetState, FoundObligation } from './fleet-state.ts'
 import { type PromiseLine, foundId } from './break-glass-lines.ts'
-import { type State, openObligations } from './state.ts'
+import { type Obligation, type State, openObligations } from './state.ts'
 
 /** What a coordinator's machine remembers of the store, in a file of its own. */
-export interface StoreMemory { readonly incarnation: string, readonly epoch: number }
+export interface StoreMemory {
+  readonly incarnation: string
+  readonly epoch: number
+  /** The newest row that it journaled or saw; 0 = not known. A copy made under the present epoch is told by this alone. */
+  readonly seq: number
+}
 
 export interface StoreFacts {
   /** The store's present id, and its epoch before we take the lease. */
   readonly incarnation: string
   readonly epoch: number
+  /** Its newest row. */
+  readonly seq: number
   /** The server's own words for having been failed over or restored. */
   readonly moved: string | null
   readonly past: FleetState['past']
   /** Null: nothing is remembered here. */
   readonly memory: StoreMemory | null
+  /** What this process has seen itself, of each store that it met under this address. */
+  readonly watched: readonly StoreMemory[]
   /** The highest epoch that an agent has seen, and whose it is; null = nobody was asked or answered. */
   readonly agents: { readonly node: string, readonly epoch: number } | null
+  /** An intent is journaled before its order leaves: each is a proof. */
+  readonly strange: readonly StrangeOrder[]
 }
 
-const advice = 'compare journal, hosts and GitLab (pitstop obligations), then resume or abort the window'
+export const restoredAdvice = 'compare journal, hosts and GitLab (pitstop obligations), then resume or abort the window'
 
 /** Why the store is not what it was; none = nothing speaks against it. */
-export function whyRestored({ incarnation, epoch, moved, past, memory, agents }: StoreFacts): Reason[] {
+export function whyRestored({ incarnation, epoch, seq, moved, past, memory, watched, agents, strange }: StoreFacts): Reason[] {
   const reasons: Reason[] = []
-  const say = (text: string): void => { reasons.push(reason('STORE_RESTORED', text, advice)) }
+  const say = (text: string): void => { reasons.push(reason('STORE_RESTORED', text, restoredAdvice)) }
   if (moved !== null) say(`the database was failed over or restored: ${moved}`)
-  if (memory !== null && memory.incarnation !== incarnation && !past.has(memory.incarnation)) say(`this machine knew the store ${memory.incarnation.slice(0, 8)} with epoch ${memory.epoch}; this is ${incarnation.slice(0, 8)} with epoch ${epoch}`)
-  else if (memory !== null && memory.epoch > epoch) say(`this machine has seen epoch ${memory.epoch}, the store knows ${epoch}`)
+  for (const known of furthest(memory === null ? watched : [memory, ...watched])) {
+    if (known.incarnation !== incarnation && !past.has(known.incarnation)) say(`this machine knew the store ${known.incarnation.slice(0, 8)} with epoch ${known.epoch}; this is ${incarnation.slice(0, 8)} with epoch ${epoch}`)
+    else if (known.epoch > epoch) say(`this machine has seen epoch ${known.epoch}, the store knows ${epoch}`)
+    else if (known.incarnation === incarnation && known.seq > seq) say(`this machine has seen entry ${known.seq} of the journal, the store ends with ${seq}`)
+  }
   if (agents !== null && agents.epoch > epoch) say(`${agents.node} has seen epoch ${agents.epoch}, the store knows ${epoch}`)
-  return reasons
+  return [...reasons, ...strange.map(strangeReason)]
 }
+
+/** Of each store what is known last: by epoch, and within one by its newest row. */
+function furthest(memories: readonly StoreMemory[]): StoreMemory[] {
+  const found = new Map<string, StoreMemory>()
+  for (const each of memories) {
+    const other = found.get(each.incarnation)
+    if (other === undefined || each.epoch > other.epoch || (each.epoch === other.epoch && each.seq > other.seq)) found.set(each.incarnation, each)
+  }
+  return [...found.values()]
+}
+
+/** The same thing is often known to several, and told once. */
+export const distinct = (reasons: readonly Reason[]): Reason[] => reasons.filter(({ text }, index) => reasons.findIndex((each) => each.text === text) === index)
+
+/** Agents may have seen so many take-overs of which a restored store knows nothing, and no more: one a minute for two years. */
+const takeOversAhead = 1_000_000
+
+/** What no coordinator can have told an agent is a fault of that agent, or a lie; taken for the truth it would be the end of the store. */
+export const isPlausibleEpoch = (epoch: number, known: number): boolean =>
+  Number.isSafeInteger(epoch) && epoch >= 0 && epoch <= Number.MAX_SAFE_INTEGER / 2 && epoch <= known + takeOversAhead
+
+export const implausibleEpoch = (node: string, epoch: number, known: number): Reason => reason('AGENT_ANSWER_INVALID',
+  `${node} says that it has seen epoch ${epoch}${known > 0 ? `, and the fleet is at ${known}` : ''}: no coordinator can have told it that, so it is not believed`,
+  `on ${node}: look at pitstop-agent status; find out who wrote it, then stop pitstop-agent, move /var/lib/pitstop-agent/epoch.json aside and start it`)
 
 /** An order that an agent has and the restored journal has not. */
 export interface StrangeOrder { readonly node: string, readonly step: string, readonly id: string, readonly status: string }
+
+export interface LostFacts {
+  /** Of the open window's plan. */
+  readonly state: State | null
+  /** Of the break-glass file, for which the journal does not account. */
+  readonly lines: readonly PromiseLine[]
+  /** Where the file does not say from which entry it was written: the plan that it is about, its window open or closed. Else null: what the journal calls settled was an earlier promise. */
+  readonly known: State | null
+  readonly strange: readonly StrangeOrder[]
+  /** Where the lines stand. */
+  readonly from: string
+  readonly present: Present | null
+}
 
 /** What GitLab says now; null = it could not be read, and then everything may be owed. */
 export interface Present { readonly weights: Readonly<Record<string, number>>, readonly scheduleActive: boolean | null }
 
 /**
- * What was promised and is in no journal any more: by the break-glass file, and by orders that nobody knows having given.
- * What GitLab shows as put back already is not owed.
+ * What was promised and is in no journal any more: by the break-glass file, by orders that nobody knows having given, and by
+ * weights of the open window that are 0 for no reason that the journal has. A promise of which the journal knows nothing is
+ * told even if GitLab shows the old value: the write that was promised may be under way. One that it may know to be settled is told
+ * only if GitLab shows otherwise.
  */
-export function lostPromises(state: State | null, lines: readonly PromiseLine[], strange: readonly StrangeOrder[], from: string, present: Present | null): Omit<FoundObligation, 'foundAt'>[] {
+export function lostPromises({ state, lines, known, strange, from, present }: LostFacts): Omit<FoundObligation, 'foundAt'>[] {
   const isOwed = ({ kind, subject, previous }: Pick<PromiseLine, 'kind' | 'subject' | 'previous'>): boolean => {
     if (present === null) return true
     return kind === 'assigner' ? present.scheduleActive !== previous : (present.weights[subject] ?? 0) === 0 && previous !== 0
   }
   const open = new Set(state === null ? [] : openObligations(state).map(({ id }) => id))
-  const told = lines.filter((line) => !open.has(line.id) && isOwed(line)).map((line) => ({ ...line, id: foundId(line.id), text: `stands unpaid in ${from} and not in the restored journal` }))
+  const settledAs = ({ id }: PromiseLine): Obligation | undefined => known?.obligations.get(id)
+  const told = lines.filter((line) => !open.has(line.id) && (isOwed(line) || settledAs(line) === undefined))
+    .map((line) => {
+      const settled = settledAs(line)
+      const journal = settled === undefined ? 'not in the restored journal' : `the journal calls it ${settled.status}${settled.settledBy === null ? '' : ` by ${settled.settledBy}`}`
+      return { ...line, id: foundId(line.id), text: `stands unpaid in ${from} and ${journal}${isOwed(line) ? '' : '; GitLab shows it as it was, unless a write of that time is still under way'}` }
+    })
   const covered = new Set([...open, ...lines.map(({ id }) => id)])
-  const byOrder = state === null ? [] : state.stored.plan.nodes.flatMap(({ node, storages }) => {
+  const unexplained = state === null ? [] : state.stored.plan.nodes.flatMap(({ node, storages }) => {
     const orders = strange.filter((order) => order.node === node && order.step !== 'stage')
-    return orders.length === 0 ? [] : storages.flatMap((storage) => {
+    const why = orders.length > 0 ? `${node} has ${orders.map((order) => `${order.step} ${order.id} (${order.status})`).join(', ')}, of which the restored journal does not know`
+      : present === null ? null : `GitLab shows it at 0, and the restored journal does not say why`
+    return why === null ? [] : storages.flatMap((storage) => {
       const previous = state.window.weightsAtOpening[storage] ?? 0
       const id = `weight:${storage}`
       if (covered.has(id) || !isOwed({ kind: 'weight', subject: storage, previous })) return []
-      return [{ id: foundId(id), kind: 'weight' as const, subject: storage, node, previous, text: `${node} has ${orders.map((order) => `${order.step} ${order.id} (${order.status})`).join(', ')}, of which the restored journal does not know; its weight was ${previous} at opening` }]
+      // A person took it over, or somebody else set it: the journal does say why.
+      const ended = state.obligations.get(id)?.status
+      if (orders.length === 0 && (ended === 'void' || ended === 'superseded')) return []
+      return [{ id: foundId(id), kind: 'weight' as const, subject: storage, node, previous, text: `${why}; its weight was ${previous} at opening` }]
     })
   })
-  return [...told, ...byOrder]
+  return [...told, ...unexplained]
 }
 
-export const strangeReason = ({ node, step, id, status }: StrangeOrder): Reason =>
+const strangeReason = ({ node, step, id, status }: StrangeOrder): Reason =>
   reason('STORE_RESTORED', `${node} has ${step} ${id} (${status}), of which the restored journal does not know`, `look at ${node}: pitstop-agent status`)
 
-/** A window of a store that knows less than the world does not roll on by itself: a person decides. */
-export const pauseRestored = ({ window }: State, reasons: readonly Reason[]): Event[] =>
-  (window.phase === 'rolling' || window.phase === 'opening') && window.pause === null && reasons.length > 0 ? [{ type: 'window-paused', by: 'pitstop', reasons }] : []
+/** A window of a store that knows less than the world does not roll on by itself: a person decides, and knows why, also if it was paused before. */
+export function pauseRestored({ window }: State, reasons: readonly Reason[]): Event[] {
+  const { phase, pause } = window
+  const isTold = pause?.reasons.some(({ code }) => code === 'STORE_RESTORED') === true
+  return (phase === 'rolling' || phase === 'opening') && !isTold && reasons.length > 0 ? [{ type: 'window-paused', by: 'pitstop', reasons: [...reasons, ...pause?.reasons ?? []] }] : []
+}

@@ -1,58 +1,92 @@
 // What the agents know of a store's past: the highest epoch they have seen and the orders they keep. Asked without a claim
-// of our own (epoch 0), so that nothing changes anywhere; agents that do not answer say nothing.
+// of our own (epoch 0), so that nothing changes anywhere. Agents that do not answer in time say nothing now: whoever has seen
+// a newer epoch refuses ours later, at whatever it is asked.
+import { type Reason, asFault } from '@pitstop/shared/fault'
 import { orderId } from '@pitstop/shared/order-id'
 import type { Inventory } from '../adapters/inventory/port.ts'
 import type { PlanNode } from '../domain/plan.ts'
-import type { StrangeOrder } from '../domain/restored.ts'
-import type { NodeState, State } from '../domain/state.ts'
-import type { Agents } from '../ports.ts'
-import { inGroups } from './planning.ts'
+import { type StrangeOrder, implausibleEpoch, isPlausibleEpoch } from '../domain/restored.ts'
+import type { State } from '../domain/state.ts'
+import type { Agents, Clock } from '../ports.ts'
 
 export interface AgentsMemory {
   readonly highest: { readonly node: string, readonly epoch: number } | null
-  /** Orders of the open plan that its journal does not know. */
+  /** Orders of the plans asked about that their journal does not know. */
   readonly strange: readonly StrangeOrder[]
-  readonly silent: readonly string[]
+  /** Answers that are not taken for the truth. */
+  readonly disbelieved: readonly Reason[]
 }
 
-const atOnce = 32
+interface AskedParts { readonly agents: Agents, readonly inventory: Inventory, readonly clock: Clock }
+
+/** What the store knows: whatever agents know beyond it is told. */
+export interface KnownByStore {
+  readonly epoch: number
+  /** Plans of which agents may have orders. */
+  readonly plans: readonly State[]
+  /** Orders whose intent is journaled, and such as were told when they were found. */
+  readonly orders: ReadonlySet<string>
+}
+
+/** Nobody acts meanwhile, and a host that is just rebooting needs longer than anybody may wait. */
+const patienceMs = 2000
 const steps = ['stage', 'upgrade', 'reboot'] as const
 /** Attempts beyond the journal's that are asked for: a person raises them one at a time. */
-const attemptsAhead = 3
+const attemptsAhead = 2
 
-/** @param state of the open window, if there is one. */
-export async function askAgents({ agents, inventory }: { readonly agents: Agents, readonly inventory: Inventory }, state: State | null): Promise<AgentsMemory> {
-  const planned = state?.stored.plan.nodes ?? []
-  // An inventory that cannot be read hides only nodes without a window.
-  const listed = await inventory.read().then(({ nodes }) => nodes, () => [])
-  const others = listed.filter(({ node }) => !planned.some((each) => each.node === node)).map((each): PlanNode => ({ ...each, gitaly: each.gitaly ?? '', platform: '' }))
-  const silent: string[] = []
-  const answers = await inGroups([...planned, ...others], atOnce, async (node) => {
-    const asked = unknownOrders(state, node.node)
+export async function askAgents(parts: AskedParts, { epoch, plans, orders }: KnownByStore): Promise<AgentsMemory> {
+  const heard: { readonly node: string, readonly epoch: number }[] = []
+  const strange: StrangeOrder[] = []
+  const disbelieved: Reason[] = []
+  await withEach(parts, plans, async (node) => {
+    const asked = unknownOrders(plans, node.node, orders)
     try {
-      const { highestEpoch, orders } = await agents.describe(node, 0, [...asked.keys()])
-      return { node: node.node, epoch: highestEpoch, strange: orders.flatMap(({ id, status }): StrangeOrder[] => {
+      const answer = await parts.agents.describe(node, 0, [...asked.keys()])
+      if (isPlausibleEpoch(answer.highestEpoch, epoch)) heard.push({ node: node.node, epoch: answer.highestEpoch })
+      else disbelieved.push(implausibleEpoch(node.node, answer.highestEpoch, epoch))
+      for (const { id, status } of answer.orders) {
         const step = asked.get(id)
-        return step === undefined || status === 'absent' ? [] : [{ node: node.node, step, id, status }]
-      }) }
-    } catch {
-      silent.push(node.node)
-      return null
+        if (step !== undefined && status !== 'absent') strange.push({ node: node.node, step, id, status })
+      }
+    } catch (error) {
+      const fault = asFault(error)
+      if (fault.code === 'AGENT_ANSWER_INVALID') disbelieved.push(fault.toReason())
     }
   })
-  const heard = answers.filter((answer) => answer !== null)
-  const highest = heard.reduce<AgentsMemory['highest']>((most, { node, epoch }) => epoch > (most?.epoch ?? 0) ? { node, epoch } : most, null)
-  return { highest, strange: heard.flatMap(({ strange }) => strange), silent }
+  // In a fixed order, whoever was faster: what is told twice is told in the same words.
+  const highest = heard.toSorted((a, b) => b.epoch - a.epoch || a.node.localeCompare(b.node))[0]
+  return { highest: highest === undefined || highest.epoch === 0 ? null : highest, strange: strange.toSorted((a, b) => a.node.localeCompare(b.node) || steps.findIndex((each) => each === a.step) - steps.findIndex((each) => each === b.step)), disbelieved: [...disbelieved] }
+}
+
+/** From here on no agent that hears it begins what an older epoch had ordered: a restored journal may not know of it. */
+export async function tellAgents(parts: AskedParts, state: State | null, epoch: number): Promise<void> {
+  // Whoever refuses has seen a newer epoch, and says so again when the engine looks; whoever is silent hears it then.
+  await withEach(parts, state === null ? [] : [state], (node) => parts.agents.describe(node, epoch, []).then(() => undefined, () => undefined))
+}
+
+/** Nodes of the plans and of the inventory, all at once; nobody is waited for longer than `patienceMs`, an inventory neither. */
+async function withEach({ clock, inventory }: AskedParts, plans: readonly State[], work: (node: PlanNode) => Promise<void>): Promise<void> {
+  const planned = new Map(plans.flatMap(({ stored }) => stored.plan.nodes.map((node) => [node.node, node] as const)))
+  let cancel = (): void => undefined
+  const enough = new Promise<void>((resolve) => { cancel = clock.after(patienceMs, resolve) })
+  // An inventory that cannot be read hides only nodes without a window.
+  const others = inventory.read().then(({ nodes }) => nodes, () => [])
+    .then((listed) => Promise.all(listed.filter(({ node }) => !planned.has(node)).map((each) => work({ ...each, gitaly: each.gitaly ?? '', platform: '' }))))
+  await Promise.race([Promise.all([...[...planned.values()].map(work), others]), enough])
+  cancel()
 }
 
 /** Ids of the orders that this node may have been given behind the journal's back. */
-function unknownOrders(state: State | null, name: string): Map<string, string> {
-  const self: NodeState | undefined = state?.nodes.get(name)
+function unknownOrders(plans: readonly State[], node: string, known: ReadonlySet<string>): Map<string, string> {
   const ids = new Map<string, string>()
-  if (state === null || self === undefined) return ids
-  for (let attempt = self.attempt; attempt < self.attempt + attemptsAhead; attempt++) {
-    for (const step of steps) {
-      if (self.steps[step]?.attempt !== attempt) ids.set(orderId({ planHash: state.stored.hash, node: name, step, attempt }), step)
+  for (const { stored, nodes } of plans) {
+    const attempts = nodes.get(node)?.attempt
+    if (attempts === undefined) continue
+    for (let attempt = 1; attempt <= attempts + attemptsAhead; attempt++) {
+      for (const step of steps) {
+        const id = orderId({ planHash: stored.hash, node, step, attempt })
+        if (!known.has(id)) ids.set(id, step)
+      }
     }
   }
   return ids

@@ -77,6 +77,19 @@ void t.test('awake after a pause beyond the deadline it renews nothing and stops
   t.match(lost, [{ code: 'LEASE_LOST' }])
 })
 
+void t.test('a renewal that took long counts from before it was sent: the store may have counted from then', async (t) => {
+  let answer: (renewed: boolean) => void = () => undefined
+  const { keeper, pass } = setUp(() => new Promise((resolve) => { answer = resolve }))
+  await keeper.take()
+  await pass(ttlMs / 3)
+  await pass(ttlMs / 2)
+  answer(true)
+  await pass(1)
+  t.ok(keeper.leftMs > 0, 'it was renewed')
+  t.ok(keeper.leftMs < ttlMs / 2, `${keeper.leftMs} ms are left of it`)
+  t.throws(() => { keeper.guard(ttlMs / 2) }, { code: 'LEASE_LOST' })
+})
+
 void t.test('a renewal that is refused says why: overtaken, or run out by the store\'s clock', async (t) => {
   const overtaken = setUp(() => Promise.resolve(false))
   await overtaken.keeper.take()

@@ -2,7 +2,7 @@
 // What it cannot renew it loses at its deadline, whether the store answers or hangs.
 import { type HeldLease, heldLease, leaseCovers, renewalInterval } from '@pitstop/shared/lease'
 import { Fault, asFault } from '@pitstop/shared/fault'
-import type { Clock, LeaseRow, Store } from '../ports.ts'
+import type { Clock, LeaseRow, LeaseWishes, Store } from '../ports.ts'
 
 export interface LeaseSettings {
   readonly holder: string
@@ -35,11 +35,11 @@ export class LeaseKeeper {
     this.#onLost = onLost
   }
 
-  /** @param above the epoch becomes greater than this. Null: somebody else holds the lease. */
-  async take(above = 0): Promise<LeaseRow | null> {
+  /** @returns null: somebody else holds the lease, or has held it since it was judged. */
+  async take(wishes: Omit<LeaseWishes, 'api'> = {}): Promise<LeaseRow | null> {
     const { holder, address, api = '', ttlMs } = this.#settings
     const sentAt = this.#clock.monotonic()
-    const row = await this.#store.takeLease(holder, address, ttlMs, { api, above })
+    const row = await this.#store.takeLease(holder, address, ttlMs, { ...wishes, api })
     if (row === null) return null
     this.#row = row
     this.#hold(row.epoch, sentAt)

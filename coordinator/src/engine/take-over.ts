@@ -1,22 +1,26 @@
 // Becoming the acting coordinator: read what the store holds, see that it is understood and that it is the store it was,
 // take the lease, read what came meanwhile. Whatever cannot be understood leaves the lease to others.
-import { Fault, type Reason } from '@pitstop/shared/fault'
+import { Fault, type Reason, reason } from '@pitstop/shared/fault'
 import type { Inventory } from '../adapters/inventory/port.ts'
-import { promiseLines } from '../domain/break-glass-lines.ts'
-import type { Event, FleetEvent } from '../domain/event.ts'
+import type { Event, FleetEvent, Recorded } from '../domain/event.ts'
 import { type FleetState, foldFleet } from '../domain/fleet-state.ts'
 import { apply, fold } from '../domain/fold.ts'
-import { type Present, type StoreMemory, lostPromises, pauseRestored, strangeReason, whyRestored } from '../domain/restored.ts'
+import { type Present, type StoreFacts, type StoreMemory, type StrangeOrder, distinct, lostPromises, pauseRestored, restoredAdvice, whyRestored } from '../domain/restored.ts'
 import type { State } from '../domain/state.ts'
 import { waitOut } from '../domain/weights.ts'
-import { type Agents, type Clock, type GitLab, type LeaseRow, type Store, fleetStream } from '../ports.ts'
-import { askAgents } from './ask-agents.ts'
+import { type Agents, type Clock, type GitLab, type Incarnation, type LeaseRow, type Store, fleetStream } from '../ports.ts'
+import { askAgents, tellAgents } from './ask-agents.ts'
+import { LeaseWatch } from './lease-watch.ts'
 import type { LeaseKeeper, LeaseSettings } from './lease-keeper.ts'
+import { type LeftPromises, leftPromises } from './left-promises.ts'
+import type { StoreWatch } from './store-watch.ts'
 
 /** What this machine keeps of the store beside it, so that a store that knows less is noticed. */
 export interface StoreRecollection {
   read(): Promise<StoreMemory | null>
   write(memory: StoreMemory): Promise<void>
+  /** This row is journaled. Nobody waits until that is on disk: a memory that lags behind is no worse than a shorter one. */
+  note(seq: number): void
   /** The break-glass file as it was left; empty = none. */
   promises(): Promise<string>
   /** For messages. */
@@ -41,58 +45,106 @@ export interface Taken {
   readonly fleet: FleetState
   /** State of the open window's plan. */
   readonly state: State | null
+  /** Why the store was found not to be what it was; empty = it is. */
+  readonly restored: readonly Reason[]
+  /** Agents whose answer was not taken for the truth. */
+  readonly disbelieved: readonly Reason[]
 }
 
-interface Loaded { readonly fleet: FleetState, readonly window: { readonly plan: string, readonly number: number } | null, readonly state: State | null }
+/** Another's. */
+export interface Held {
+  readonly holder: LeaseRow
+  readonly incarnation: Incarnation
+  /** Why this is not the store of the last look, if it is not. */
+  readonly less: readonly Reason[]
+}
+
+interface Loaded {
+  readonly fleet: FleetState
+  readonly window: { readonly plan: string, readonly number: number } | null
+  readonly state: State | null
+  /** Of the open plan: those that the store knows of. */
+  readonly orders: ReadonlySet<string>
+}
 
 /**
  * @param doubt why an agent made us distrust the store, if one did.
  * @returns the row of who holds the lease instead, or what was taken. @throws Fault STORE_*, PLAN_CHANGED: then nothing is held.
  */
-export async function takeOver(parts: TakeOverParts, keeper: LeaseKeeper, doubt: Reason | null): Promise<{ readonly taken: Taken } | { readonly holder: LeaseRow }> {
-  const { store, lease, recollection } = parts
+export async function takeOver(parts: TakeOverParts, keeper: LeaseKeeper, watch: StoreWatch, doubt: Reason | null, leaseWatch: LeaseWatch = new LeaseWatch()): Promise<Taken | Held> {
+  const { store, clock, lease, recollection } = parts
   const seen = await store.readLease()
-  if (store.shared && seen !== null && seen.leftMs > 0 && seen.holder !== lease.holder) return { holder: seen }
+  leaseWatch.saw(seen, clock.monotonic())
+  const incarnation = await store.incarnation()
+  const less = watch.look(incarnation, seen, clock.monotonic())
+  const anothers = store.shared && seen !== null && seen.leftMs > 0 && seen.holder !== lease.holder
+  if (anothers && !leaseWatch.isAbandoned(clock.monotonic())) return { holder: seen, incarnation, less }
   // Before the lease: a standby that does not understand the journal must not take it.
   const before = await load(store)
-  const incarnation = await store.incarnation()
   const memory = await recollection?.read() ?? null
-  const facts = { incarnation: incarnation.id, epoch: seen?.epoch ?? 0, moved: incarnation.moved, past: before.fleet.past, memory, agents: null }
-  const known = [...doubt === null ? [] : [doubt], ...whyRestored(facts)]
-  // Agents are asked when there is reason to; else a take-over would wait for every host that is just rebooting.
-  const asked = known.length > 0 || (recollection !== undefined && memory === null) ? await askAgents(parts, before.state) : null
-  const restored = [...known, ...whyRestored({ ...facts, moved: null, memory: null, agents: asked?.highest ?? null })]
+  const left = await leftPromises(store, await recollection?.promises() ?? '')
+  const facts: StoreFacts = { incarnation: incarnation.id, epoch: seen?.epoch ?? 0, seq: incarnation.seq, moved: incarnation.moved, past: before.fleet.past, memory, watched: watch.known, agents: null, strange: [] }
+  const known = distinct([...incarnation.restoring, ...doubt === null ? [] : [doubt], ...watch.doubts(incarnation.id), ...whyRestored(facts), ...unheld(left, recollection?.file)])
+  // A take-over that asks waits for hosts that are just rebooting; one of a store that was watched all the time need not.
+  const asked = known.length > 0 || !watch.vouched ? await askAgents(parts, { epoch: facts.epoch, ...await askedAbout(store, before, clock.now()) }) : null
+  const restored = distinct([...known, ...whyRestored({ ...facts, moved: null, memory: null, watched: [], agents: asked?.highest ?? null, strange: asked?.strange ?? [] })])
+  if (restored.length === 0) watch.vouch()
 
-  const row = await keeper.take(Math.max(asked?.highest?.epoch ?? 0, memory?.epoch ?? 0))
+  // With the lease, in one transaction, it is written down that there is something to see to: whoever comes after a crash finds it.
+  const above = Math.max(asked?.highest?.epoch ?? 0, memory?.epoch ?? 0, ...watch.known.map(({ epoch }) => epoch))
+  const row = await keeper.take({ above, judged: facts.epoch, restored, ...anothers ? { abandoned: seen } : {} })
   if (row === null) {
     const holder = await store.readLease()
+    leaseWatch.saw(holder, clock.monotonic())
     if (holder === null) throw new Fault('LEASE_LOST', 'the lease was another\'s and vanished', { hint: 'nothing to do: it is tried again' })
-    return { holder }
+    return { holder, incarnation, less }
   }
   try {
     const now = await catchUp(store, before)
-    const told: FleetEvent[] = [{ type: 'lease-taken', holder: lease.holder, address: lease.address, ...parts.release === undefined ? {} : { release: parts.release } }]
-    let id = incarnation.id
-    if (restored.length > 0) {
-      id = await store.reincarnate(row.epoch)
-      const lines = promiseLines(await recollection?.promises() ?? '')
-      const present = await readPresent(parts.gitlab)
-      const found = lostPromises(now.state, lines, asked?.strange ?? [], recollection?.file ?? 'the break-glass file', present).filter((each) => !now.fleet.found.has(each.id))
-      told.push({ type: 'store-restored', incarnation: id, was: memory?.incarnation ?? incarnation.id, reasons: restored }, ...found.map((each): FleetEvent => ({ type: 'obligation-found', ...each })))
-    } else if (!incarnation.placed) await store.reincarnate(row.epoch, id)
-    const fleet = foldFleet(await store.append<FleetEvent>(row.epoch, fleetStream, parts.clock.now(), told), now.fleet)
-    const state = now.state === null ? null : await paused(parts, row.epoch, now.state, restored.length === 0 ? [] : [...restored, ...(asked?.strange ?? []).map(strangeReason)])
+    const told: FleetEvent = { type: 'lease-taken', holder: lease.holder, address: lease.address, ...parts.release === undefined ? {} : { release: parts.release } }
+    const was = memory !== null && !before.fleet.past.has(memory.incarnation) ? memory.incarnation : incarnation.id
+    const { id, fleet, state } = restored.length > 0
+      ? await seeToRestore(parts, row.epoch, now, { reasons: restored, was, told, left, strange: asked?.strange ?? [] })
+      : { ...now, id: incarnation.id, fleet: foldFleet(await store.append<FleetEvent>(row.epoch, fleetStream, clock.now(), [told]), now.fleet) }
+    if (restored.length === 0 && !incarnation.placed) await store.reincarnate(row.epoch, id)
     // Last: from here on the store is what we remember, and nobody doubts it again.
-    await recollection?.write({ incarnation: id, epoch: row.epoch })
+    const remembered = { incarnation: id, epoch: row.epoch, seq: Math.max(fleet.seq, state?.seq ?? 0) }
+    await recollection?.write(remembered)
+    watch.settled(remembered)
     // A predecessor's write had timed out when its lease ended: it is waited out from now on, by our own clock. On a store of
     // our own nobody waited for that end: a write may have left a moment ago.
     const mayLandForMs = parts.landsWithinMs + (store.shared ? 0 : parts.gitlab.requestTimeoutMs)
-    return { taken: { row, fleet, state: state === null ? null : waitOut(state, parts.clock.now() + mayLandForMs) } }
+    return { row, fleet, restored, disbelieved: asked?.disbelieved ?? [], state: state === null ? null : waitOut(state, clock.now() + mayLandForMs) }
   } catch (error) {
     await keeper.release().catch(() => undefined)
     throw error
   }
 }
+
+interface Found { readonly reasons: readonly Reason[], readonly was: string, readonly told: FleetEvent, readonly left: LeftPromises, readonly strange: readonly StrangeOrder[] }
+
+/** Agents first, while the note in the store still stands: whoever comes after a crash tells them again. Then everything at once. */
+async function seeToRestore(parts: TakeOverParts, epoch: number, { fleet, state }: Loaded, { reasons, was, told, left, strange }: Found): Promise<{ readonly id: string, readonly fleet: FleetState, readonly state: State | null }> {
+  const { store, clock, gitlab, recollection } = parts
+  const [present] = await Promise.all([readPresent(gitlab), tellAgents(parts, state, epoch)])
+  const pause = state === null ? [] : pauseRestored(state, reasons)
+  const found = lostPromises({ state, lines: left.lines, known: left.known, strange, from: recollection?.file ?? 'the break-glass file', present }).filter((each) => !fleet.found.has(each.id))
+  let id = ''
+  const recorded = await store.concludeRestore(epoch, clock.now(), (incarnation) => {
+    id = incarnation
+    const restored: FleetEvent = { type: 'store-restored', incarnation, was, reasons, ...strange.length === 0 ? {} : { orders: strange.map((each) => each.id) } }
+    return [
+      ...state === null ? [] : [{ stream: state.stored.hash, events: pause }],
+      { stream: fleetStream, events: [told, restored, ...found.map((each): FleetEvent => ({ type: 'obligation-found', ...each }))] }
+    ]
+  })
+  const of = <E>(stream: string): Recorded<E>[] => recorded.flatMap((each) => (each.stream === stream ? [each.recorded as Recorded<E>] : []))
+  return { id, fleet: foldFleet(of<FleetEvent>(fleetStream), fleet), state: state === null ? null : of<Event>(state.stored.hash).reduce(apply, state) }
+}
+
+/** Whatever else speaks for the store: it does not hold the entry from which we wrote down what we owed. */
+const unheld = ({ mark, lines }: LeftPromises, file = 'the break-glass file'): Reason[] => mark === null || lines.length === 0 ? []
+  : [reason('STORE_RESTORED', `${file} was written at entry ${mark.entry} of the journal under epoch ${mark.epoch}, and the store does not hold that entry`, restoredAdvice)]
 
 const readPresent = async (gitlab: GitLab): Promise<Present | null> => {
   try {
@@ -102,32 +154,38 @@ const readPresent = async (gitlab: GitLab): Promise<Present | null> => {
   }
 }
 
-async function paused({ store, clock }: TakeOverParts, epoch: number, state: State, reasons: readonly Reason[]): Promise<State> {
-  const events = pauseRestored(state, reasons)
-  return events.length === 0 ? state : (await store.append<Event>(epoch, state.stored.hash, clock.now(), events)).reduce(apply, state)
-}
-
 async function load(store: Store): Promise<Loaded> {
   const fleet = foldFleet(await store.read<FleetEvent>(fleetStream))
   const window = await store.openWindow()
   try {
-    return { fleet, window, state: window === null ? null : await loadPlan(store, window.plan) }
+    return { fleet, window, ...window === null ? { state: null, orders: new Set() } : await loadPlan(store, window.plan, fleet) }
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== 'STORE_NEWER' || fleet.release === null) throw error
     throw new Fault('STORE_NEWER', error.message, { hint: `the last to act was release ${fleet.release}: run that one or a newer one here` })
   }
 }
 
-async function loadPlan(store: Store, hash: string): Promise<State> {
+async function loadPlan(store: Store, hash: string, { toldOrders }: FleetState): Promise<Pick<Loaded, 'state' | 'orders'>> {
   const stored = await store.readPlan(hash)
   if (stored === null) throw new Fault('STORE_CORRUPT', `the store has a window for plan ${hash} and not the plan`)
-  return fold(stored, await store.read<Event>(hash))
+  const events = await store.read<Event>(hash)
+  return { state: fold(stored, events), orders: new Set([...toldOrders, ...ordersIn(events)]) }
+}
+
+const ordersIn = (events: readonly Recorded<Event>[]): string[] => events.flatMap(({ event }) => (event.type === 'step-intended' && event.facts.orderId !== undefined ? [event.facts.orderId] : []))
+
+/** The open window's plan, and those of which a window may have been opened since: all that are not over. */
+async function askedAbout(store: Store, { fleet, state, orders }: Loaded, now: number): Promise<{ readonly plans: State[], readonly orders: ReadonlySet<string> }> {
+  // A plan that cannot be read is refused when it is needed; here it would keep everything from starting.
+  const stored = await store.listPlans().catch(() => [])
+  const others = await Promise.all(stored.filter(({ hash, plan }) => hash !== state?.stored.hash && plan.closesAt > now).map(({ hash }) => loadPlan(store, hash, fleet)))
+  return { plans: [...others.flatMap((each) => each.state ?? []), ...state === null ? [] : [state]], orders: new Set([...orders, ...others.flatMap((each) => [...each.orders])]) }
 }
 
 /** What the predecessor journaled between our reading and its end. */
-async function catchUp(store: Store, { fleet, window, state }: Loaded): Promise<Loaded> {
+async function catchUp(store: Store, { fleet, window, state, orders }: Loaded): Promise<Loaded> {
   const open = await store.openWindow()
   if (open?.plan !== window?.plan || open?.number !== window?.number) return await load(store)
   const later = foldFleet(await store.read<FleetEvent>(fleetStream, fleet.seq), fleet)
-  return { fleet: later, window, state: state === null ? null : (await store.read<Event>(state.stored.hash, state.seq)).reduce(apply, state) }
+  return { fleet: later, window, orders, state: state === null ? null : (await store.read<Event>(state.stored.hash, state.seq)).reduce(apply, state) }
 }

@@ -1,10 +1,12 @@
 // Acting or standing by: takes the lease when it can be had, looks at it while it is another's, and ends everything when it
 // is lost. What acting means is the coordinator's; here is only whether.
 import { Fault, type Reason, asFault, reason } from '@pitstop/shared/fault'
-import type { LeaseRow } from '../ports.ts'
+import type { Incarnation, LeaseRow } from '../ports.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
+import { type LeaseSeen, LeaseWatch } from './lease-watch.ts'
 import { standbyReason } from './standing.ts'
-import { type TakeOverParts, type Taken, takeOver } from './take-over.ts'
+import { type StoreWatch, lookMs } from './store-watch.ts'
+import { type Held, type TakeOverParts, type Taken, takeOver } from './take-over.ts'
 
 export interface TenureParts extends TakeOverParts {
   readonly log: (level: 'info' | 'warn' | 'error', text: string, facts?: Record<string, unknown>) => void
@@ -20,20 +22,27 @@ export interface Hold {
 
 export interface Duties {
   begin(taken: Taken, hold: Hold): void
+  /** Another acts; told at every look at the lease. */
+  standBy(holder: LeaseRow): void
   /** Starts nothing more; resolves when what is under way has ended. */
   end(): Promise<void>
 }
 
-/** A standby looks at the lease this often, and in the moment in which it would end: one row, twice a second. */
-const lookMs = 500
 /** Behind the end of a lease: clocks are read in steps. */
 const afterEndMs = 5
 /** On a shared store these pass by themselves, or another coordinator or release has to act: it is looked at again. */
 const passing: ReadonlySet<string> = new Set(['STORE_UNAVAILABLE', 'STORE_NEWER', 'LEASE_LOST'])
 
+/** A line of the log holds so many of them; all are in the journal. */
+const mostTold = 5
+const someOf = (reasons: readonly Reason[]): string => reasons.slice(0, mostTold).map(({ text }) => text).join('; ') + (reasons.length > mostTold ? `; and ${reasons.length - mostTold} more` : '')
+const promisesOf = ({ fleet: { found } }: Taken): string => `${found.size} promise${found.size === 1 ? '' : 's'}`
+
 export class Tenure {
   readonly #parts: TenureParts
   readonly #duties: Duties
+  readonly #watch: StoreWatch
+  readonly #leaseWatch = new LeaseWatch()
   #keeper: LeaseKeeper
   #holder: LeaseRow | null = null
   #acting = false
@@ -46,9 +55,10 @@ export class Tenure {
   /** Duties of lost leases that still have effects under way. They are fenced off, so they change nothing. */
   readonly #ending = new Set<Promise<void>>()
 
-  constructor(parts: TenureParts, duties: Duties) {
+  constructor(parts: TenureParts, duties: Duties, watch: StoreWatch) {
     this.#parts = parts
     this.#duties = duties
+    this.#watch = watch
     this.#keeper = this.#newKeeper()
   }
 
@@ -57,11 +67,14 @@ export class Tenure {
   /** Who holds the lease, as far as is known here. */
   get holder(): LeaseRow | null {
     const { leftMs } = this.#keeper
-    return this.#acting && this.#holder !== null ? { ...this.#holder, leftMs, expiresAt: this.#parts.clock.now() + leftMs } : this.#holder
+    return this.#acting && this.#holder !== null ? { ...this.#holder, leftMs, expiresAt: this.#parts.clock.now() + leftMs } : this.#seen?.row ?? null
   }
 
+  /** Another's lease, as it is by now. */
+  get #seen(): LeaseSeen | null { return this.#holder === null ? null : this.#leaseWatch.seen(this.#parts.clock.monotonic(), this.#parts.lease.ttlMs) }
+
   /** Why this coordinator does not act; null = it does. */
-  get standing(): Reason | null { return this.#acting ? null : standbyReason(this.#holder, this.#why) }
+  get standing(): Reason | null { return this.#acting ? null : standbyReason(this.#seen, this.#why) }
 
   /** Our epoch; 0 = none. */
   get epoch(): number { return this.#keeper.epoch ?? 0 }
@@ -70,8 +83,9 @@ export class Tenure {
   requireActing(): number {
     const { epoch } = this.#keeper
     if (this.#acting && epoch !== null) return epoch
-    const { text, hint } = standbyReason(this.#holder, this.#why)
-    throw new Fault('STANDBY', text, { hint })
+    const { code, text, hint } = standbyReason(this.#seen, this.#why)
+    // A store that is away is told as that: asking another coordinator may help as little.
+    throw new Fault(code === 'STORE_UNAVAILABLE' ? code : 'STANDBY', text, { hint })
   }
 
   /** @throws Fault STORE_*: nothing was started. On a shared store what may pass by itself is waited for instead. */
@@ -98,10 +112,9 @@ export class Tenure {
     const { log } = this.#parts
     const keeper = this.#newKeeper()
     this.#keeper = keeper
-    const turn = await takeOver(this.#parts, keeper, this.#doubt)
+    const taken = await takeOver(this.#parts, keeper, this.#watch, this.#doubt, this.#leaseWatch)
     if (this.#stopped) return await keeper.release()
-    if ('holder' in turn) return await this.#standBy(turn.holder)
-    const { taken } = turn
+    if ('holder' in taken) return await this.#standBy(taken)
     // Lost again while the journal was read: then nothing has begun.
     if (keeper.epoch === null) throw new Fault('LEASE_LOST', 'the lease ran out while the journal was read')
     this.#holder = taken.row
@@ -110,25 +123,28 @@ export class Tenure {
     this.#acting = true
     this.#duties.begin(taken, { guard: (effectMs) => { keeper.guard(effectMs) }, lost: (why) => { void this.#lost(why, keeper) } })
     log('info', `acting with epoch ${taken.row.epoch}`)
+    for (const { code, text, hint } of taken.disbelieved) log('warn', `${text}; ${hint}`, { code })
+    if (taken.restored.length > 0) log('warn', `STORE_RESTORED: ${someOf(taken.restored)}; ${promisesOf(taken)} to settle: pitstop obligations`, { code: 'STORE_RESTORED' })
   }
 
-  async #standBy(holder: LeaseRow): Promise<void> {
+  async #standBy({ holder, incarnation, less }: Held): Promise<void> {
+    if (less.length > 0) this.#parts.log('warn', `the store was put back behind our back: ${someOf(less)}; ${holder.holder} acts on it and may not know: stop every coordinator, see docs/backup-and-restore.md`, { code: 'STORE_RESTORED' })
     if (this.#holder?.epoch !== holder.epoch || this.#holder.holder !== holder.holder) {
       this.#parts.log('info', `standing by: ${holder.holder} at ${holder.address} holds the lease (epoch ${holder.epoch})`)
-      await this.#remember(holder)
-    }
+      await this.#remember(holder, incarnation)
+    } else this.#parts.recollection?.note(incarnation.seq)
     this.#holder = holder
     this.#why = null
-    this.#lookAgain(Math.min(lookMs, holder.leftMs + afterEndMs))
+    this.#duties.standBy(holder)
+    this.#lookAgain(Math.min(lookMs, (this.#seen?.freeInMs ?? 0) + afterEndMs))
   }
 
   /** A standby remembers what it saw, so that it notices if the store knows less when its turn comes. */
-  async #remember({ epoch }: LeaseRow): Promise<void> {
-    const { store, recollection } = this.#parts
+  async #remember({ epoch }: LeaseRow, { id, seq }: Incarnation): Promise<void> {
+    const { recollection } = this.#parts
     if (recollection === undefined) return
-    const { id } = await store.incarnation()
     const known = await recollection.read()
-    if (known === null || (known.incarnation === id && known.epoch < epoch)) await recollection.write({ incarnation: id, epoch })
+    if (known === null || (known.incarnation === id && known.epoch <= epoch && known.seq <= seq)) await recollection.write({ incarnation: id, epoch, seq })
   }
 
   async #lost(why: Fault, keeper: LeaseKeeper): Promise<void> {

@@ -6,12 +6,12 @@ import { AgentService, type AgentServiceClient, type wire } from '@pitstop/proto
 import { Fault } from '@pitstop/shared/fault'
 import { identityFromAltNames } from '@pitstop/shared/identity'
 import type { PlanNode } from '../../domain/plan.ts'
-import type { OrderView } from '../../domain/observed.ts'
+import type { HostView, OrderView } from '../../domain/observed.ts'
 import type { Agents, OrderPayload } from '../../ports.ts'
 import { agentFault } from './agent-fault.ts'
 import { Connections, connectionOptions } from './connections.ts'
 import { gitalyProbe } from './gitaly-probe.ts'
-import { toHost, toOrder, toVerdict } from './wire-answers.ts'
+import { requirePlausibleEpoch, toHost, toOrder, toVerdict } from './wire-answers.ts'
 
 export interface AgentsSettings {
   readonly fleet: string
@@ -87,17 +87,32 @@ export function createAgents(settings: AgentsSettings): Agents {
     })
   }
 
-  return {
-    async describe(node, epoch, orderIds) {
-      const sent = Date.now()
-      const answer = await unary<wire.DescribeRequest, wire.DescribeResponse__Output>(node, 'Describe', readDeadlineMs, (client) => client.Describe, { epoch, order_ids: [...orderIds], storages: [...node.storages] })
-      if (answer.node !== node.node || answer.fleet !== settings.fleet) {
-        throw new Fault('WRONG_NODE', `${node.address} is ${answer.node} of fleet ${answer.fleet}, not ${node.node} of ${settings.fleet}`)
-      }
-      return toHost(answer, (sent + Date.now()) / 2)
-    },
+  async function describe(node: PlanNode, epoch: number, orderIds: readonly string[]): Promise<HostView> {
+    const sent = Date.now()
+    const answer = await unary<wire.DescribeRequest, wire.DescribeResponse__Output>(node, 'Describe', readDeadlineMs, (client) => client.Describe, { epoch, order_ids: [...orderIds], storages: [...node.storages] })
+    if (answer.node !== node.node || answer.fleet !== settings.fleet) {
+      throw new Fault('WRONG_NODE', `${node.address} is ${answer.node} of fleet ${answer.fleet}, not ${node.node} of ${settings.fleet}`)
+    }
+    requirePlausibleEpoch(node.node, answer.highest_epoch, epoch)
+    return toHost(answer, (sent + Date.now()) / 2)
+  }
 
-    async order(node, payload, progress) {
+  /** A refusal of our epoch ends our acting for the whole fleet: from an agent whose own epoch is not to be believed it is that agent's fault alone. */
+  async function believed<T>(node: PlanNode, epoch: number, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call()
+    } catch (error) {
+      if (!(error instanceof Fault && error.code === 'STALE_EPOCH' && epoch > 0)) throw error
+      const seen = await unary<wire.DescribeRequest, wire.DescribeResponse__Output>(node, 'Describe', readDeadlineMs, (client) => client.Describe, { epoch: 0, order_ids: [], storages: [] }).catch(() => null)
+      if (seen !== null) requirePlausibleEpoch(node.node, seen.highest_epoch, epoch)
+      throw error
+    }
+  }
+
+  return {
+    describe: (node, epoch, orderIds) => believed(node, epoch, () => describe(node, epoch, orderIds)),
+
+    order: (node, payload, progress) => believed(node, payload.epoch, async () => {
       const client = await reach(node)
       const order = toWireOrder(payload)
       const manifest = [...payload.manifest]
@@ -112,9 +127,9 @@ export function createAgents(settings: AgentsSettings): Agents {
         }
         default: return payload.order.step satisfies never
       }
-    },
+    }),
 
-    async cancelReboot(node, payload, rebootOrderId) {
+    cancelReboot: (node, payload, rebootOrderId) => believed(node, payload.epoch, async () => {
       const request = { order: toWireOrder(payload), reboot_order_id: rebootOrderId, reason: payload.reason }
       const { result, reboot } = await unary<wire.CancelRebootRequest, wire.CancelRebootResponse__Output>(node, 'CancelReboot', acceptDeadlineMs, (client) => client.CancelReboot, request)
       const order = reboot === null ? null : toOrder(reboot)
@@ -122,14 +137,14 @@ export function createAgents(settings: AgentsSettings): Agents {
       if (result === 'CANCEL_RESULT_NOT_FOUND') return { result: 'not-found', order }
       // Anything that is not understood is treated as gone too far: the node is then finished and validated.
       return { result: 'too-late', order }
-    },
+    }),
 
-    async health(node, epoch, rebootOrderId, sinceLastStart) {
+    health: (node, epoch, rebootOrderId, sinceLastStart) => believed(node, epoch, async () => {
       const request = { epoch, storages: [...node.storages], reboot_order_id: rebootOrderId, since_last_start: sinceLastStart }
       const { verdict } = await unary<wire.HealthRequest, wire.HealthResponse__Output>(node, 'Health', readDeadlineMs, (client) => client.Health, request)
       if (verdict === null) throw new Fault('AGENT_ANSWER_INVALID', `Health of ${node.node} answered without a verdict`)
       return toVerdict(verdict)
-    },
+    }),
 
     async probeGitaly(node) {
       if (node.gitaly === '') return null

@@ -1,9 +1,10 @@
 // Proto messages → domain terms. Unknown enum values and reason codes become "unknown", never something better.
 import type { wire } from '@pitstop/proto'
-import { type Reason, reason } from '@pitstop/shared/fault'
+import { Fault, type Reason, reason } from '@pitstop/shared/fault'
 import { isFaultCode } from '@pitstop/shared/fault-table'
 import type { EvidenceItem } from '../../domain/event.ts'
 import type { HostView, OrderView, Verdict } from '../../domain/observed.ts'
+import { implausibleEpoch, isPlausibleEpoch } from '../../domain/restored.ts'
 
 const orderStatuses: Readonly<Record<string, OrderView['status']>> = {
   ORDER_STATUS_ACCEPTED: 'accepted', ORDER_STATUS_RUNNING: 'running', ORDER_STATUS_SUCCEEDED: 'succeeded', ORDER_STATUS_FAILED: 'failed',
@@ -20,6 +21,16 @@ export const toOrder = (state: wire.OrderState__Output): OrderView => ({
   changes: state.changes.map((each) => ({ name: each.name, from: each.from_version, to: each.to_version, security: each.security })),
   notes: state.notes, rebootRequired: state.reboot_required, gitalyStoppedAt: state.gitaly_stop_begun_at_ms
 })
+
+/**
+ * One agent's number would else become the whole fleet's.
+ * @param under our epoch; 0 = not known here. @throws Fault AGENT_ANSWER_INVALID
+ */
+export function requirePlausibleEpoch(node: string, epoch: number, under: number): void {
+  if (isPlausibleEpoch(epoch, under === 0 ? Number.MAX_SAFE_INTEGER : under)) return
+  const { text, hint } = implausibleEpoch(node, epoch, under)
+  throw new Fault('AGENT_ANSWER_INVALID', text, { hint })
+}
 
 /** @param service name of Gitaly's service. @param asked our clock in the middle of the call, epoch ms. */
 export function toHost(answer: wire.DescribeResponse__Output, asked: number, service = 'gitaly'): HostView {

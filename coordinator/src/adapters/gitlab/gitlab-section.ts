@@ -70,13 +70,16 @@ const assigner = v.pipe(
 
 const requestTime = v.pipe(duration, v.minValue(100, 'must be 100ms or more'), v.maxValue(300_000, 'must be 5m or less'))
 
+/** Weights wait for so long after each lost write. With none at all a late one would land on a weight that was just put back. */
+const landingTime = v.pipe(duration, v.minValue(1000, 'must be 1s or more: GitLab may carry out what we gave up'), v.maxValue(3_600_000, 'must be 1h or less: no weight is written for so long after a lost write'))
+
 export const gitLabSection = v.pipe(
   v.strictObject({
     url: baseUrl,
     ...tokenKeys,
     'request-timeout': v.optional(requestTime, '10s'),
     // GitLab's own limit for one request is 60 s; after that a lost write cannot land any more.
-    'lands-within': v.optional(duration, '60s'),
+    'lands-within': v.optional(landingTime, '60s'),
     assigner: v.optional(assigner),
     moves: v.optional(v.boolean('must be true or false'), false)
   }),

@@ -1,4 +1,4 @@
-// Brings a store to the format of this release, step by step, each in a transaction. A step only adds, and what it adds
+// Brings a store to the format of this release, step by step, all in one transaction. A step only adds, and what it adds
 // has a default: while a standby of this release migrates, an acting coordinator of the previous one goes on writing.
 import { randomUUID } from 'node:crypto'
 import { Fault } from '@pitstop/shared/fault'
@@ -10,21 +10,40 @@ export type Kind = 'sqlite' | 'postgres'
 
 /** @param shown for messages. @throws Fault STORE_CORRUPT (something else's database, another fleet's), STORE_NEWER */
 export async function migrate(db: Kysely<Schema>, kind: Kind, fleet: string, shown: string): Promise<void> {
-  const names = await tableNames(db, kind)
-  const own = new Set(['meta', 'lease', 'plans', 'journal', 'windows'])
-  if (!names.includes('meta') && names.some((name) => !name.startsWith('kysely_migration') && !own.has(name))) {
-    throw new Fault('STORE_CORRUPT', `${shown} is a database of something else (${names.join(', ')})`, { hint: 'give pitstop a database of its own' })
-  }
-  if (names.includes('meta')) requireReadable(await metaOf(db, 'format'), shown)
+  await formatOf(db, kind, shown)
   const { error } = await new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations(kind, fleet)) } }).migrateToLatest()
   if (error !== undefined) {
     // Another process may have migrated to a newer format between the look and the lock.
     requireReadable(await metaOf(db, 'format'), shown)
     throw error
   }
-  const owner = await metaOf(db, 'fleet')
+  requireOwner(await metaOf(db, 'fleet'), fleet, shown)
+}
+
+/** What a start would find, as it is. @returns its format; null = there is no store yet. @throws as migrate */
+export async function inspect(db: Kysely<Schema>, kind: Kind, fleet: string, shown: string): Promise<number | null> {
+  const format = await formatOf(db, kind, shown)
+  // The first format does not say whose it is.
+  if (format !== null && format > 1) requireOwner(await metaOf(db, 'fleet'), fleet, shown)
+  return format
+}
+
+async function formatOf(db: Kysely<Schema>, kind: Kind, shown: string): Promise<number | null> {
+  const names = await tableNames(db, kind)
+  const own = new Set(['meta', 'lease', 'plans', 'journal', 'windows'])
+  if (!names.includes('meta') && names.some((name) => !name.startsWith('kysely_migration') && !own.has(name))) {
+    throw new Fault('STORE_CORRUPT', `${shown} is a database of something else (${names.join(', ')})`, { hint: 'give pitstop a database of its own' })
+  }
+  return names.includes('meta') && !await isHalfMade(db, names) ? requireReadable(await metaOf(db, 'format'), shown) : null
+}
+
+function requireOwner(owner: string | undefined, fleet: string, shown: string): void {
   if (owner !== fleet) throw new Fault('STORE_CORRUPT', `${shown} is the store of fleet ${owner ?? '(none)'}, not of ${fleet}`, { hint: 'each fleet has a database of its own; check store and fleet in the configuration' })
 }
+
+/** Left by a first start of an older release that was killed in between: tables, and nothing in them. */
+const isHalfMade = async (db: Kysely<Schema>, names: readonly string[]): Promise<boolean> =>
+  await db.selectFrom('meta').select('key').executeTakeFirst() === undefined && (!names.includes('journal') || await db.selectFrom('journal').select('seq').limit(1).executeTakeFirst() === undefined)
 
 /** PostgreSQL: of our schema alone; others may live in the same database. */
 async function tableNames(db: Kysely<Schema>, kind: Kind): Promise<string[]> {
@@ -38,13 +57,14 @@ export async function metaOf(db: Kysely<Schema>, key: string): Promise<string | 
   return (await db.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst())?.value
 }
 
-function requireReadable(text: string | undefined, shown: string): void {
+function requireReadable(text: string | undefined, shown: string): number {
   const format = Number(text)
   if (text === undefined || !Number.isInteger(format)) throw new Fault('STORE_CORRUPT', `${shown} does not say which format it has`)
   if (format > storeFormat) throw new Fault('STORE_NEWER', `${shown} has format ${format}; this release reads up to ${storeFormat}`)
+  return format
 }
 
-/** Each step may be repeated: SQLite knows no transactional schema changes here, so a crash may leave half of one. The format is written last. */
+/** Each step may be repeated: older releases ran them outside of a transaction, so a crash may have left half of one. The format is written last. */
 const migrations = (kind: Kind, fleet: string): Record<string, Migration> => ({
   '1-journal': {
     async up(db: Kysely<Schema>) {

@@ -1,22 +1,22 @@
 // The SQLite file, held by one process for as long as it lives: nobody else can be alive on it, so the lease of a dead
 // predecessor may be taken at once.
 import { randomUUID } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { Fault } from '@pitstop/shared/fault'
-import { Kysely, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
+import { Kysely, SqliteAdapter, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
 import type { Store } from '../../ports.ts'
 import { migrate } from './migrations.ts'
 import type { Schema } from './schema.ts'
 import { sqlStore } from './sql-store.ts'
 import { storeFault } from './store-fault.ts'
+import { preparePlace } from './store-place.ts'
 
 export async function openSqlite(path: string, fleet: string, now: () => number): Promise<Store> {
   const database = openExclusively(path)
   try {
-    const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: asKyselyDatabase(database) }) })
+    const db = new Kysely<Schema>({ dialect: new WholeOrNothing({ database: asKyselyDatabase(database) }) })
     await migrate(db, 'sqlite', fleet, path)
     const store = sqlStore({ db, fleet, now: () => sql<number>`${now()}`, shared: false, origin: () => '', prepared: () => Promise.resolve() })
     return { ...store, backup: () => copyOf(database, path) }
@@ -26,12 +26,21 @@ export async function openSqlite(path: string, fleet: string, now: () => number)
   }
 }
 
+/** SQLite can undo changes of the schema too, and Kysely does not use it: a process killed in mid-migration would leave half a store. */
+class WholeOrNothing extends SqliteDialect {
+  override createAdapter(): SqliteAdapter {
+    return new class extends SqliteAdapter {
+      override get supportsTransactionalDdl(): boolean { return true }
+    }()
+  }
+}
+
 /** The kernel drops the lock when the process ends, however it ends: no stale lock, no waiting after a crash. */
 function openExclusively(path: string): DatabaseSync {
   const holder = `${path}.holder`
   let database: DatabaseSync | undefined
   try {
-    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o750 })
+    if (path !== ':memory:') preparePlace(path)
     database = new DatabaseSync(path)
     // Before anything else is made beside it: SQLite gives its other files the mode of the first.
     if (path !== ':memory:') chmodSync(path, 0o600)

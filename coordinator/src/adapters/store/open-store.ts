@@ -1,4 +1,5 @@
 // Opens the store that the configuration names: an SQLite file for one coordinator, or PostgreSQL for several.
+import type { Reason } from '@pitstop/shared/fault'
 import type { Store } from '../../ports.ts'
 import { openPostgres } from './open-postgres.ts'
 import { openSqlite } from './open-sqlite.ts'
@@ -8,6 +9,8 @@ export interface PostgresWishes {
   readonly passwordFile?: string | undefined
   /** Ms that one use of the database may take; less than a lease. */
   readonly deadlineMs: number
+  /** Told of what works and may hurt later. */
+  readonly warn?: (about: Reason) => void
 }
 
 /** A lease outlives two uses of the store that hang until their deadline; and a coordinator waits for neither much longer than it takes. */

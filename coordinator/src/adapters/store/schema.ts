@@ -2,7 +2,7 @@
 import type { Generated } from 'kysely'
 
 export interface Schema {
-  /** format, fleet, incarnation, origin (see migrations.ts). */
+  /** format, fleet, incarnation, origin (see migrations.ts); restoring: while a restore is being seen to, why it is one. */
   meta: { key: string, value: string }
   /** One row for each fleet. */
   lease: { fleet: string, holder: string, address: string, api: string, epoch: number, expires_at: number }

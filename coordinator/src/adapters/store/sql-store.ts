@@ -1,14 +1,13 @@
 // The store over SQL. Every append locks the lease row and checks the epoch in its own transaction: a coordinator that
 // was overtaken cannot journal, and what cannot be journaled is not done. Time is the store's own.
 import { randomUUID } from 'node:crypto'
-import { Fault } from '@pitstop/shared/fault'
-import { type Kysely, type RawBuilder, type Transaction, sql } from 'kysely'
-import { eventVersion, type Recorded } from '../../domain/event.ts'
+import { Fault, type Reason, reason } from '@pitstop/shared/fault'
+import { type Kysely, type RawBuilder, type Selectable, type Transaction, sql } from 'kysely'
+import { type Event, eventVersion, type FleetEvent, type Recorded } from '../../domain/event.ts'
 import { wrongField } from '../../domain/event-shape.ts'
 import { unknownTerm } from '../../domain/known-events.ts'
 import { type StoredPlan, openPlan } from '../../domain/plan.ts'
-import type { LeaseRow, Store } from '../../ports.ts'
-import { metaOf } from './migrations.ts'
+import type { LeaseRow, Store, StreamEvent } from '../../ports.ts'
 import type { Schema } from './schema.ts'
 import { storeFault } from './store-fault.ts'
 
@@ -25,11 +24,11 @@ export interface SqlStoreParts {
   readonly prepared: () => Promise<void>
 }
 
-type LeaseColumns = Schema['lease'] & { readonly now: number }
+type LeaseColumns = Schema['lease'] & { readonly now: number, readonly terms?: string | null | undefined }
 
 export function sqlStore({ db, fleet, now, shared, origin, prepared }: SqlStoreParts): Store {
   const asRow = (row: LeaseColumns): LeaseRow => ({
-    fleet: row.fleet, holder: row.holder, address: row.address, api: row.api, epoch: row.epoch, expiresAt: row.expires_at, leftMs: Math.max(0, row.expires_at - row.now)
+    fleet: row.fleet, holder: row.holder, address: row.address, api: row.api, epoch: row.epoch, expiresAt: row.expires_at, leftMs: Math.max(0, row.expires_at - row.now), ...termsIn(row.terms, row.epoch)
   })
   const guarded = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
     try {
@@ -56,20 +55,32 @@ export function sqlStore({ db, fleet, now, shared, origin, prepared }: SqlStoreP
     if (shared && held.expires_at <= held.now) throw new Fault('LEASE_LOST', `nothing is journaled under epoch ${epoch}: its lease ran out ${held.now - held.expires_at} ms ago by the store's clock`)
   }
 
+  const writeIdentity = async (tx: Transaction<Schema>, id: string): Promise<void> => {
+    for (const [key, value] of [['incarnation', id], ['origin', origin()]] as const) await tx.updateTable('meta').set({ value }).where('key', '=', key).execute()
+  }
+
   return {
     shared,
 
-    takeLease: (holder, address, ttlMs, { api = '', above = 0 } = {}) => guarded('take the lease', () => transaction(async (tx) => {
+    takeLease: (holder, address, ttlMs, { api = '', above = 0, abandoned, judged, restored = [] } = {}) => guarded('take the lease', () => transaction(async (tx) => {
       await tx.insertInto('lease').values({ fleet, holder: '', address: '', api: '', epoch: 0, expires_at: 0 }).onConflict((conflict) => conflict.column('fleet').doNothing()).execute()
       const before = await lockLease(tx)
       // Read behind the lock: what was selected with the row may be from before the wait for it.
       const { rows: [clock] } = await sql<{ now: number }>`select ${now()} as now`.execute(tx)
       if (before === undefined || clock === undefined) throw new Fault('INTERNAL', 'the lease row vanished')
-      if (shared && before.expires_at > clock.now && before.holder !== holder) return null
-      const row = { fleet, holder, address, api, epoch: Math.max(before.epoch, above) + 1, expires_at: clock.now + ttlMs }
+      if (shared && before.expires_at > clock.now && before.holder !== holder && !isRow(before, abandoned)) return null
+      if (judged !== undefined && before.epoch !== judged) return null
+      const epoch = Math.max(before.epoch, above) + 1
+      // What cannot be read back is never written: it would be the store's end.
+      if (!Number.isSafeInteger(epoch)) throw new Fault('STORE_CORRUPT', `no epoch above ${Math.max(before.epoch, above)} can be written`, { hint: 'find out who says that it has seen this one: pitstop-agent status on each host, store-memory.json here' })
+      if (restored.length > 0) await tx.insertInto('meta').values({ key: 'restoring', value: JSON.stringify(restored) }).onConflict((conflict) => conflict.column('key').doUpdateSet({ value: JSON.stringify(restored) })).execute()
+      const row = { fleet, holder, address, api, epoch, expires_at: clock.now + ttlMs }
       await tx.updateTable('lease').set(row).where('fleet', '=', fleet).execute()
+      // Beside the row, so that the table stays as older releases know it; they leave it alone, so it names its epoch.
+      const terms = termsOf(epoch, ttlMs)
+      await tx.insertInto('meta').values({ key: 'lease-terms', value: terms }).onConflict((conflict) => conflict.column('key').doUpdateSet({ value: terms })).execute()
       takenFrom = origin()
-      return asRow({ ...row, now: clock.now })
+      return asRow({ ...row, now: clock.now, terms })
     })),
 
     renewLease: (holder, epoch, ttlMs) => guarded('renew the lease', async () => {
@@ -88,7 +99,7 @@ export function sqlStore({ db, fleet, now, shared, origin, prepared }: SqlStoreP
     }),
 
     readLease: () => guarded('read the lease', async () => {
-      const row = await leaseOf(db).executeTakeFirst()
+      const row = await leaseOf(db).select((one) => one.selectFrom('meta').select('value').where('key', '=', 'lease-terms').as('terms')).executeTakeFirst()
       // Epoch 0 is a row that was made and never taken.
       return row === undefined || row.epoch === 0 ? null : asRow(row)
     }),
@@ -101,24 +112,17 @@ export function sqlStore({ db, fleet, now, shared, origin, prepared }: SqlStoreP
         if (other !== undefined) throw new Fault('WINDOW_OPEN', `window ${other.number} of plan ${other.plan.slice(0, 12)} is open`)
         await tx.insertInto('windows').values({ fleet, plan: stream, number: window.open }).execute()
       }
-      if (events.length === 0) return []
-      const rows = events.map((event) => ({ stream, at, epoch, version: eventVersion, type: event.type, body: JSON.stringify(event) }))
-      const seqs = (await tx.insertInto('journal').values(rows).returning('seq').execute()).map(({ seq }) => seq).sort((a, b) => a - b)
-      return events.map((event, index): Recorded<typeof event> => ({ seq: seqs[index] ?? 0, at, epoch, event }))
+      return await insertEvents(tx, epoch, stream, at, events)
     })),
 
     read: <E>(stream: string, afterSeq = 0) => guarded('read the journal', async () => {
       const rows = await db.selectFrom('journal').selectAll().where('stream', '=', stream).where('seq', '>', afterSeq).orderBy('seq').execute()
-      return rows.map((row): Recorded<E> => {
-        if (row.version > eventVersion) throw new Fault('STORE_NEWER', `event ${row.seq} (${row.type}) has format ${row.version}; this release reads up to ${eventVersion}`)
-        const event = parseBody(row)
-        const unknown = unknownTerm(event)
-        if (unknown !== null) throw new Fault('STORE_NEWER', `event ${row.seq} has ${unknown}, which this release does not know: a newer one wrote it`)
-        const wrong = wrongField(event)
-        if (wrong !== null) throw new Fault('STORE_CORRUPT', `event ${row.seq} of the journal (${row.type}) is damaged: its field ${wrong} is not what it must be`)
-        return { seq: row.seq, at: row.at, epoch: row.epoch, event: event as E }
-      })
+      return rows.map((row) => recordedIn<E>(row))
     }),
+
+    // One statement, so that no stream is read later than another: whoever goes on behind the last number misses nothing.
+    readAll: (afterSeq) => guarded('read the journal', async () =>
+      (await db.selectFrom('journal').selectAll().where('seq', '>', afterSeq).orderBy('seq').execute()).map((row) => ({ stream: row.stream, recorded: recordedIn<Event | FleetEvent>(row) }))),
 
     savePlan: (stored) => guarded('save the plan', async () => {
       await db.insertInto('plans').values({ hash: stored.hash, bytes: stored.bytes, created_at: stored.plan.createdAt }).onConflict((conflict) => conflict.column('hash').doNothing()).execute()
@@ -138,20 +142,69 @@ export function sqlStore({ db, fleet, now, shared, origin, prepared }: SqlStoreP
     }),
 
     incarnation: () => guarded('read which store this is', async () => {
-      const id = await metaOf(db, 'incarnation') ?? ''
-      const was = await metaOf(db, 'origin') ?? ''
+      // A standby asks twice a second.
+      const meta = new Map((await db.selectFrom('meta').selectAll().where('key', 'in', ['incarnation', 'origin', 'restoring']).execute()).map(({ key, value }) => [key, value]))
+      const id = meta.get('incarnation') ?? ''
+      const was = meta.get('origin') ?? ''
       const is = origin()
-      return { id, moved: was !== '' && is !== '' && was !== is ? `it was on cluster/timeline ${was} and is on ${is}` : null, placed: was !== '' || is === '' }
+      const newest = await db.selectFrom('journal').select(({ fn }) => fn.max('seq').as('seq')).executeTakeFirst()
+      return { id, restoring: notedReasons(meta.get('restoring')), seq: newest?.seq ?? 0, moved: was !== '' && is !== '' && was !== is ? `it was on cluster/timeline ${was} and is on ${is}` : null, placed: was !== '' || is === '' }
     }),
 
     reincarnate: (epoch, id = randomUUID()) => guarded('write which store this is', () => transaction(async (tx) => {
       await requireHeld(tx, epoch)
-      for (const [key, value] of [['incarnation', id], ['origin', origin()]] as const) await tx.updateTable('meta').set({ value }).where('key', '=', key).execute()
+      await writeIdentity(tx, id)
       return id
+    })),
+
+    concludeRestore: (epoch, at, tell) => guarded('journal what a restore had lost', () => transaction(async (tx) => {
+      await requireHeld(tx, epoch)
+      const id = randomUUID()
+      await writeIdentity(tx, id)
+      await tx.deleteFrom('meta').where('key', '=', 'restoring').execute()
+      const recorded: StreamEvent[] = []
+      for (const { stream, events } of tell(id)) for (const each of await insertEvents(tx, epoch, stream, at, events)) recorded.push({ stream, recorded: each })
+      return recorded
     })),
 
     close: () => db.destroy()
   }
+}
+
+const termsOf = (epoch: number, ttlMs: number): string => `${epoch} ${ttlMs}`
+
+function termsIn(text: string | null | undefined, epoch: number): { readonly ttlMs?: number } {
+  const [of, ttlMs] = (text ?? '').split(' ').map(Number)
+  return of === epoch && Number.isSafeInteger(ttlMs) && ttlMs !== undefined && ttlMs > 0 ? { ttlMs } : {}
+}
+
+const isRow = (row: Schema['lease'], { holder, epoch, expiresAt }: Partial<LeaseRow> = {}): boolean => row.holder === holder && row.epoch === epoch && row.expires_at === expiresAt
+
+async function insertEvents<E extends { readonly type: string }>(tx: Transaction<Schema>, epoch: number, stream: string, at: number, events: readonly E[]): Promise<Recorded<E>[]> {
+  if (events.length === 0) return []
+  const rows = events.map((event) => ({ stream, at, epoch, version: eventVersion, type: event.type, body: JSON.stringify(event) }))
+  const seqs = (await tx.insertInto('journal').values(rows).returning('seq').execute()).map(({ seq }) => seq).sort((a, b) => a - b)
+  return events.map((event, index): Recorded<E> => ({ seq: seqs[index] ?? 0, at, epoch, event }))
+}
+
+/** A note that cannot be read says all the same that there is one. */
+function notedReasons(text: string | undefined): Reason[] {
+  if (text === undefined) return []
+  try {
+    const noted: unknown = JSON.parse(text)
+    if (Array.isArray(noted) && noted.length > 0) return (noted as Partial<Reason>[]).map(({ text: why, hint }) => reason('STORE_RESTORED', String(why), hint))
+  } catch { /* told below */ }
+  return [reason('STORE_RESTORED', 'this store was found restored, and the note that says why is not readable')]
+}
+
+function recordedIn<E>(row: Selectable<Schema['journal']>): Recorded<E> {
+  if (row.version > eventVersion) throw new Fault('STORE_NEWER', `event ${row.seq} (${row.type}) has format ${row.version}; this release reads up to ${eventVersion}`)
+  const event = parseBody(row)
+  const unknown = unknownTerm(event)
+  if (unknown !== null) throw new Fault('STORE_NEWER', `event ${row.seq} has ${unknown}, which this release does not know: a newer one wrote it`)
+  const wrong = wrongField(event)
+  if (wrong !== null) throw new Fault('STORE_CORRUPT', `event ${row.seq} of the journal (${row.type}) is damaged: its field ${wrong} is not what it must be`)
+  return { seq: row.seq, at: row.at, epoch: row.epoch, event: event as E }
 }
 
 function parseBody(row: { seq: number, type: string, body: string }): { readonly type: string } {
