@@ -16,7 +16,13 @@ export function countOf(text: string, option: string, usage: string): number {
   return /^[1-9]\d{0,3}$/.test(text) ? Number(text) : endWith(`${option} must be a whole number from 1 on, not "${text}"`, usage)
 }
 
-function endWith(problem: string, usage: string): never {
+/** Also 0 and large ones, as seeds are. */
+export function numberOf(text: string, option: string, usage: string, least: number): number {
+  const number = Number(text)
+  return /^\d+$/.test(text) && Number.isSafeInteger(number) && number >= least ? number : endWith(`${option} must be a whole number from ${least} on, not "${text}"`, usage)
+}
+
+export function endWith(problem: string, usage: string): never {
   console.error(`${problem}\nusage: ${usage}`)
   process.exit(2)
 }

@@ -91,7 +91,8 @@ void t.test('hooks around upgrade and reboot; their undos are the agent\'s own w
   const manifest = staged.changes.map(({ name, to }) => ({ name, version: to }))
   t.equal((await give('upgrade', manifest)).status, 'succeeded')
   t.same(ran(), [`before-upgrade/50-chef ${before}`])
-  t.equal(promises().length, 1, 'kept until the node is done')
+  // apt's timers are put back by the unit's last act, behind the outcome.
+  t.equal(promises().filter((name) => name.startsWith('hook-')).length, 1, 'kept until the node is done')
   await give('reboot')
   await host.waitFor('another boot', (each) => each.boots().length === 2)
   // Nobody asks, and no coordinator is configured: the agent looks by itself.

@@ -5,7 +5,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { LocalFleet } from '../demo/local-fleet.ts'
-import { type PostgresServer, startPostgres } from '../postgres/postgres-server.ts'
+import { type PostgresServer, type ServerOptions, startPostgres } from '../postgres/postgres-server.ts'
 import { type SilentNetwork, silentNetwork } from '../postgres/silent-network.ts'
 import { checkHistory } from '../world/check-history.ts'
 import { fleetEvidence } from './fleet-evidence.ts'
@@ -38,8 +38,8 @@ export interface Several extends AsyncDisposable {
 }
 
 /** The first one acts, the others stand by. */
-export async function severalReady(options: { readonly coordinators: number, readonly nodes: number, readonly policy?: Readonly<Record<string, unknown>>, readonly leaseMs?: number }): Promise<Several> {
-  const server = await startPostgres()
+export async function severalReady(options: { readonly coordinators: number, readonly nodes: number, readonly policy?: Readonly<Record<string, unknown>>, readonly leaseMs?: number, readonly server?: ServerOptions }): Promise<Several> {
+  const server = await startPostgres(options.server)
   const store = await server.createDatabase()
   const networks = await Promise.all(Array.from({ length: options.coordinators }, () => silentNetwork(join(server.socketFolder, '.s.PGSQL.5432'))))
   const lease = options.leaseMs ?? ttlMs

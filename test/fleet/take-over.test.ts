@@ -1,5 +1,7 @@
 // Several real coordinators on one PostgreSQL: whatever becomes of the one that acts, the window ends as if nothing had
 // happened, and each host was rebooted once.
+import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { untilEvent } from '../demo/follow-events.ts'
 import { isStep, opened } from './open-window.ts'
@@ -14,7 +16,7 @@ void t.test('three coordinators, two killed -9 in mid-window: the last one ends 
   t.ok((standby.lease?.leftMs ?? 0) > 0)
   const refused = await fleet.pitstop(['freeze', '--reason', 'x'], { coordinator: 1 })
   t.equal(refused.exit, 6)
-  t.match(refused.stderr, /stands by; .* acts[^]*ask it: on .* type: pitstop/)
+  t.match(refused.stderr, /stands by; .* holds the lease, last renewed 1s ago[^]*ask it: on .* type: pitstop/)
   await opened(fleet)
   const [first, second] = fleet.hosts.map(({ node }) => node)
   for (const [index, moment] of [isStep('step-done', 'reboot', first), isStep('step-intended', 'reboot', second)].entries()) {
@@ -33,7 +35,15 @@ void t.test('three coordinators, two killed -9 in mid-window: the last one ends 
     }
   }
   await all.untilActing(2)
+  t.match(glass(0), /^curl /m, 'as it was left')
+  await fleet.startCoordinator(0, 'standby')
+  for (const until = Date.now() + 10_000; !glass(0).includes('does not act: nothing is to be paid from this file') && Date.now() < until;) await pause(20)
+  t.match(glass(0), /seen 20.*Z: .* acts, epoch [34]\./)
+  t.notMatch(glass(0), /curl/, 'a machine that stands by tells nobody to pay')
   t.same(await all.problems(2), [])
+  t.match(glass(2), /# written 20.*Z by .*, epoch [34], entry \d+;[^]*# Nothing has to be put back\./)
+
+  function glass(index: number): string { return readFileSync(fleet.coordinators[index]?.breakGlass ?? '', 'utf8') }
 })
 
 void t.test('the holder paused (SIGSTOP) beyond its lease: the standby goes on, and the sleeper that wakes changes nothing', async (t) => {

@@ -133,7 +133,7 @@ void t.test('a window from plan to end: what is typed, what is printed, what the
   const lines = (await pitstop('window watch --json')).out.trim().split('\n').map((line) => JSON.parse(line) as object)
   t.match(lines.at(-1), { outcome: 'failed', exit: 5, window: { phase: 'closed' } })
   t.match((await pitstop('window show')).out, /audit|equal before and after/)
-  t.match((await pitstop('lease show')).out, /host\/1\/ab at pitstop.test:7442, epoch 3/)
+  t.match((await pitstop('lease show')).out, /host\/1\/ab at pitstop.test:7442, epoch 3; last renewed 10s ago; ends in 30s unless renewed; acting/)
   t.match((await pitstop('node list --inventory')).out, /Left out:\n {2}x.test is a Praefect node/)
 })
 
@@ -172,7 +172,7 @@ void t.test('a watch tells what comes; with --all, what was', async (t) => {
   t.equal((await pitstop('window watch --all --json')).out.trim().split('\n').length, 6, 'also when it is over: five events and the outcome')
 })
 
-void t.test('a preflight with problems ends with 3, freezing is by name', async (t) => {
+void t.test('a preflight with problems ends with 3, freezing is by name, and who takes a promise over is told what GitLab shows', async (t) => {
   const { pitstop, served, serve } = await setup(t)
   await serve()
   t.match(await pitstop('preflight'), { exit: 0, out: 'ready: 3 nodes\n' })
@@ -181,6 +181,12 @@ void t.test('a preflight with problems ends with 3, freezing is by name', async 
   t.match(await pitstop('freeze --reason "incident 815"'), { exit: 0, out: 'frozen by ana: incident 815\n' })
   t.match(await pitstop('status --json').then(({ out }) => JSON.parse(out) as object), { frozen: { by: 'ana' } })
   t.match((await pitstop('obligations')).out, 'nothing has to be put back')
+  const { hash } = await served.makePlan({ by: 'ana', reason: 'x', opensAt: startedAt, closesAt: startedAt + 1000, policy: testPolicy })
+  served.checked = { problems: [], warnings: [] }
+  await served.openWindow(hash, { by: 'ana', reason: 'x', confirm: hash })
+  served.record({ type: 'obligation-opened', id: 'weight:gitaly-01', kind: 'weight', subject: 'gitaly-01', node: nodeNames[0], previous: 100 })
+  t.match(await pitstop('obligations hand-over weight:gitaly-01 --reason retired'), { exit: 0, out: 'weight:gitaly-01 is yours now; GitLab shows 0, it was 100\n' })
+  t.match((await pitstop('obligations')).out, /void by ana: handed over to ana: retired \(then GitLab shows 0, it was 100\)/)
 })
 
 void t.test('a watch goes on where it was when the coordinator is restarted', async (t) => {

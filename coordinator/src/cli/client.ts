@@ -33,7 +33,8 @@ function readSecret(file: string): string {
   }
 }
 
-export function createClient(target: SocketTarget | UrlTarget): Client {
+/** @param onStandby told once, if what answers only stands by: who acts, and how to ask that one. */
+export function createClient(target: SocketTarget | UrlTarget, onStandby: (text: string) => void = () => undefined): Client {
   const local = 'socket' in target
   const place = local ? target.socket : target.url
   const base = local ? 'http://pitstop' : target.url.replace(/\/+$/, '')
@@ -52,8 +53,15 @@ export function createClient(target: SocketTarget | UrlTarget): Client {
       throw unreachable(place, error)
     }
   }
+  let told = false
+  const tellStandby = (header: string | string[] | undefined): void => {
+    if (told || typeof header !== 'string') return
+    told = true
+    onStandby(decoded(header))
+  }
   const call = async <T>(path: string, options: Partial<Dispatcher.RequestOptions>): Promise<T> => {
     const answer = await ask(path, options)
+    tellStandby(answer.headers['pitstop-standby'])
     const text = await answer.body.text().catch((error: unknown) => { throw unreachable(place, error) })
     const body = parse(text, place)
     if (answer.statusCode >= 400) throw faultOf(body, answer.statusCode, place)
@@ -78,6 +86,14 @@ export function createClient(target: SocketTarget | UrlTarget): Client {
       }
     },
     close: () => agent.destroy()
+  }
+}
+
+function decoded(header: string): string {
+  try {
+    return decodeURIComponent(header)
+  } catch {
+    return 'this coordinator stands by; see pitstop status'
   }
 }
 

@@ -31,9 +31,10 @@ export class Context {
   /** --url, else --socket, else the socket that the configuration names, else the usual one. */
   get client(): Client {
     const { url, socket, tokenFile, authority, config } = this.options
+    const warn = (text: string): void => { this.warn(text) }
     this.#client ??= url === undefined
-      ? createClient({ socket: socket ?? socketOf(config, (text) => { this.warn(text) }), user: this.terminal.user })
-      : createClient({ url, tokenFile, authority })
+      ? createClient({ socket: socket ?? socketOf(config, warn), user: this.terminal.user }, warn)
+      : createClient({ url, tokenFile, authority }, warn)
     return this.#client
   }
 

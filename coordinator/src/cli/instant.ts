@@ -20,13 +20,16 @@ export function parseInstant(text: string, zone: string | undefined, now: number
   }
 }
 
-/** Today, or tomorrow when that is over. */
+/** Today, or tomorrow when that is over. Refused while a day is ahead on which it does not exist, or exists twice. */
 function nextTime(text: string, timeZone: string, now: number): number {
   const time = Temporal.PlainTime.from(text)
   const here = Temporal.Instant.fromEpochMilliseconds(now).toZonedDateTimeISO(timeZone)
-  const onDay = (date: Temporal.PlainDate): number => date.toPlainDateTime(time).toZonedDateTime(timeZone, { disambiguation: 'reject' }).epochMilliseconds
-  const today = onDay(here.toPlainDate())
-  return today > now ? today : onDay(here.toPlainDate().add({ days: 1 }))
+  const onDay = (days: number, disambiguation: 'later' | 'reject'): Temporal.ZonedDateTime =>
+    here.toPlainDate().add({ days }).toPlainDateTime(time).toZonedDateTime(timeZone, { disambiguation })
+  const last = onDay(0, 'later')
+  // A change of clocks that is over makes today's time no riddle for tomorrow's.
+  const isOver = last.toPlainTime().equals(time) ? last.epochMilliseconds <= now : Temporal.PlainTime.compare(here.toPlainTime(), time) > 0
+  return onDay(isOver ? 1 : 0, 'reject').epochMilliseconds
 }
 
 function checkedZone(zone: string | undefined): string {

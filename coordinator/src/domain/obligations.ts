@@ -37,29 +37,27 @@ export interface ByHand { readonly gitlab: string, readonly assigner: { readonly
 /** What a promise says, wherever it stands. */
 export type Promised = Pick<Obligation, 'id' | 'kind' | 'subject' | 'node' | 'previous'>
 
-/** The exact command that pays an obligation without pitstop. $TOKEN is an administrator's token; the assigner's GitLab may want another. */
+/** The exact command that pays an obligation without pitstop, and says so only if GitLab's answer does. $TOKEN is an administrator's token; the assigner's GitLab may want another. */
 export function payByHand({ gitlab, assigner }: ByHand, obligation: Promised): string {
   const header = '-H "PRIVATE-TOKEN: $TOKEN"'
   const paid = `&& echo ${shellQuoted(`paid: ${obligation.id}`)}`
   if (obligation.kind === 'assigner') {
+    // grep -o reads the whole answer: -q would end before curl does, which pipefail takes for a failure.
     return assigner === null ? 'enable the weight assigner'
-      : `curl -sf -o /dev/null -X PUT -H "PRIVATE-TOKEN: $${assigner.url === gitlab ? 'TOKEN' : 'ASSIGNER_TOKEN'}" "${assigner.url}/api/v4/projects/${encodeURIComponent(assigner.project)}/pipeline_schedules/${assigner.schedule}?active=${String(obligation.previous)}" ${paid}`
+      : `curl -sf -X PUT -H "PRIVATE-TOKEN: $${assigner.url === gitlab ? 'TOKEN' : 'ASSIGNER_TOKEN'}" "${assigner.url}/api/v4/projects/${encodeURIComponent(assigner.project)}/pipeline_schedules/${assigner.schedule}?active=${String(obligation.previous)}" | grep -Eo '"active": *${String(obligation.previous)}' ${paid}`
   }
   const settings = `${gitlab}/api/v4/application/settings`
   // The whole hash goes back: GitLab sets every storage that is left out to 0. Without a hash nothing is sent.
   const filter = `{repository_storages_weighted: ((.repository_storages_weighted // error("no weights in the answer")) + {${JSON.stringify(obligation.subject)}: ${Number(obligation.previous)}})}`
-  return `curl -sf ${header} ${settings} | jq ${shellQuoted(filter)} | curl -sf -X PUT ${header} -H 'Content-Type: application/json' --data-binary @- -o /dev/null ${settings} ${paid}`
+  const answered = `.repository_storages_weighted[${JSON.stringify(obligation.subject)}] == ${Number(obligation.previous)}`
+  return `curl -sf ${header} ${settings} | jq ${shellQuoted(filter)} | curl -sf -X PUT ${header} -H 'Content-Type: application/json' --data-binary @- ${settings} | jq -e ${shellQuoted(answered)} ${paid}`
 }
 
 const shellQuoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
 
-/** Read back by break-glass-lines.ts. */
-export const glassLine = (byHand: ByHand, each: Promised): string =>
-  `# ${each.id}: ${each.kind === 'weight' ? `weight of ${each.subject} was ${Number(each.previous)}` : `assigner was ${each.previous === true ? 'active' : 'inactive'}`}${each.node === null ? '' : `, node ${each.node}`}\n${payByHand(byHand, each)}`
-
-/** The break-glass file: one line per unpaid obligation, readable and payable without pitstop. */
-export function breakGlass(state: State, byHand: ByHand): string {
-  const lines = openObligations(state).map((each) => glassLine(byHand, each))
-  return [`# pitstop: what must be put back if pitstop cannot (plan ${state.stored.hash.slice(0, 12)}, window ${state.window.number}).`,
-    `# Pay a weight only when its node is healthy; the assigner last. First: set -o pipefail; export TOKEN=<administrator's token>${byHand.assigner === null || byHand.assigner.url === byHand.gitlab ? '' : ` ASSIGNER_TOKEN=<a token of ${byHand.assigner.url}>`}`, ...lines, ''].join('\n')
+/** What GitLab shows of a promise that a person takes over. @param now null = it shows nothing of the kind. */
+export function shownNow({ kind, previous }: Pick<Promised, 'kind' | 'previous'>, now: number | boolean | null): string {
+  const worded = (value: number | boolean): string => kind === 'weight' ? String(Number(value)) : value === true ? 'the assigner active' : 'the assigner inactive'
+  if (now === null) return `GitLab does not show it; it was ${worded(previous)}`
+  return now === previous ? `GitLab shows ${worded(now)}, as it was` : `GitLab shows ${worded(now)}, it was ${worded(previous)}`
 }

@@ -1,9 +1,10 @@
 // Promises that a restored store had lost, as people see and settle them. They belong to the fleet and to no window.
-import { Fault, reason } from '@pitstop/shared/fault'
+import { Fault, asFault, reason } from '@pitstop/shared/fault'
 import { idOfFound } from '../domain/break-glass-lines.ts'
 import type { FleetState } from '../domain/fleet-state.ts'
-import { type ByHand, glassLine, payByHand } from '../domain/obligations.ts'
+import { type ByHand, type Promised, payByHand, shownNow } from '../domain/obligations.ts'
 import type { ObligationView } from '../domain/view.ts'
+import type { GitLab } from '../ports.ts'
 
 export const lostPromiseViews = ({ found }: FleetState, byHand: ByHand): ObligationView[] => [...found.values()].map((each) => ({
   id: each.id, kind: each.kind, subject: each.subject, node: each.node, previous: each.previous, openedAt: each.foundAt, status: 'open', settledBy: null, text: each.text,
@@ -11,11 +12,17 @@ export const lostPromiseViews = ({ found }: FleetState, byHand: ByHand): Obligat
   payByHand: payByHand(byHand, { ...each, id: idOfFound(each.id) })
 }))
 
-/** Their part of the break-glass file: they stay in it for as long as nobody has settled them. */
-export const lostPromiseLines = ({ found }: FleetState, byHand: ByHand): string =>
-  [...found.values()].map((each) => `${glassLine(byHand, { ...each, id: idOfFound(each.id) })}\n`).join('')
-
 /** @param what "a window is opened" @throws Fault STORE_RESTORED */
 export function requireNothingLost({ found }: FleetState, what: string): void {
   if (found.size > 0) throw new Fault('STORE_RESTORED', `before ${what}, a person settles what the restored store had lost: ${[...found.keys()].join(', ')}`, { hint: 'pitstop obligations; then for each: pitstop obligations hand-over ID --reason "…"' })
+}
+
+/** Never throws: a promise can be taken over while GitLab is away. */
+export async function whatGitLabShows(gitlab: GitLab, { kind, subject, previous }: Promised): Promise<string> {
+  try {
+    const now = kind === 'weight' ? (await gitlab.readWeights())[subject] ?? null : gitlab.hasAssigner ? (await gitlab.readSchedule()).active : null
+    return shownNow({ kind, previous }, now)
+  } catch (error) {
+    return `GitLab could not be asked: ${asFault(error).message}`
+  }
 }

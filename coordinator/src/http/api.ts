@@ -3,6 +3,7 @@
 import swagger from '@fastify/swagger'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { redact } from '@pitstop/shared/redaction'
 import { requireActor } from './access.ts'
 import { answerFaults, answerFrameworkError } from './fault-reply.ts'
 import type { Api, ApiSettings, Served } from './ports.ts'
@@ -16,6 +17,8 @@ import { faultAnswer } from './schema.ts'
 
 /** A plan names at most a few hundred nodes; anything larger is a mistake. */
 const bodyLimit = 256 * 1024
+/** Characters; proxies allow a few KiB for all headers together. */
+const noticeLimit = 600
 /** Ms to send a whole request. */
 const requestTimeout = 30_000
 
@@ -44,6 +47,7 @@ export async function buildApi(coordinator: Served, settings: ApiSettings): Prom
   await api.register(async (routes: Api) => {
     describeFaults(routes)
     requireActor(routes, settings)
+    tellStandby(routes, coordinator)
     fleetRoutes(routes, coordinator, settings)
     planRoutes(routes, coordinator, settings)
     windowRoutes(routes, coordinator)
@@ -58,6 +62,18 @@ export async function buildApi(coordinator: Served, settings: ApiSettings): Prom
 function describeFaults(api: Api): void {
   api.addHook('onRoute', (route) => {
     route.schema = { ...route.schema, security: [{ token: [] }], response: { ...route.schema?.response as object | undefined, default: faultAnswer } }
+  })
+}
+
+/** Answers of a standby that look like those of the acting one: they come from the shared journal, and who acts is said beside them. */
+const journalOnly = /\/(?:window|nodes|nodes\/:node|obligations)$/
+
+function tellStandby(api: Api, coordinator: Served): void {
+  api.addHook('onSend', async (request, reply) => {
+    const { standing } = coordinator
+    if (standing === null || request.method !== 'GET' || reply.statusCode >= 400 || !journalOnly.test(request.routeOptions.url ?? '')) return
+    // Encoded: what kept it from acting may be told in any language.
+    void reply.header('pitstop-standby', encodeURIComponent(redact(`${standing.text}. This is what the journal holds, without progress and waiting reasons; ${standing.hint}`).slice(0, noticeLimit).toWellFormed()))
   })
 }
 

@@ -34,13 +34,18 @@ export function answerFrameworkError(error: FastifyError, _request: FastifyReque
   void reply.code(input?.status ?? 400).send(faultBody(input?.fault ?? new Fault('INVALID_INPUT', error.message)))
 }
 
-export function answerFaults(api: Api, { log }: ApiSettings): void {
+/** While the store is away nobody here can say what is owed; the file can. */
+function withGlass(body: FaultBody, breakGlass: string | undefined): FaultBody {
+  return body.code !== 'STORE_UNAVAILABLE' || breakGlass === undefined ? body : { ...body, hint: `${body.hint}. What must be put back stands in ${breakGlass} of the machine that acted last` }
+}
+
+export function answerFaults(api: Api, { log, breakGlass }: ApiSettings): void {
   api.setErrorHandler((error, request, reply) => {
     const input = inputFault(error)
     const fault = input?.fault ?? asFault(error)
     const status = input?.status ?? faultTable[fault.code].http
     if (status >= 500) log('error', `${request.method} ${request.routeOptions.url ?? '?'}: ${redact(chain(fault))}`, { code: fault.code, stack: fault.code === 'INTERNAL' && error instanceof Error ? redact(error.stack ?? '') : undefined })
-    return reply.code(status).send(faultBody(fault))
+    return reply.code(status).send(withGlass(faultBody(fault), breakGlass))
   })
   api.setNotFoundHandler((request, reply) =>
     reply.code(404).send(faultBody(new Fault('NOT_FOUND', `there is no ${request.method} ${request.url.split('?')[0] ?? ''}`, { hint: 'see /openapi.json for what there is' }))))

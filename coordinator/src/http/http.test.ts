@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import t, { type Test } from 'tap'
 import { Value } from 'typebox/value'
-import { Fault, reason } from '@pitstop/shared/fault'
+import { Fault, type Reason, reason } from '@pitstop/shared/fault'
 import { faultTable } from '@pitstop/shared/fault-table'
 import type { WindowView } from '../domain/view.ts'
 import { createAuthority } from '../pki/authority.ts'
@@ -158,11 +158,16 @@ void t.test('a window is planned, opened with its hash, told what to do, and sho
   t.match((await api.inject({ method: 'POST', url: `/api/v1/nodes/${nodeNames[0]}/retry`, payload: { reason: 'x', seen, mode: 'again' } })).json(), { phase: 'waiting', attempt: 2 })
   served.record({ type: 'obligation-opened', id: 'weight:gitaly-01', kind: 'weight', subject: 'gitaly-01', node: nodeNames[0], previous: 100 })
   t.match((await api.inject({ url: '/api/v1/obligations' })).json(), { obligations: [{ id: 'weight:gitaly-01', payByHand: /curl/ }] })
-  t.match((await api.inject({ method: 'POST', url: '/api/v1/obligations/weight%3Agitaly-01/hand-over', payload: { reason: 'mine' } })).json(), { obligations: [{ status: 'void' }] })
+  t.match((await api.inject({ method: 'POST', url: '/api/v1/obligations/weight%3Agitaly-01/hand-over', payload: { reason: 'mine' } })).json(), { obligations: [{ status: 'void' }], shown: 'GitLab shows 0, it was 100' })
   t.match((await api.inject({ url: '/api/v1/status' })).json(), { fleet: 'lab', acting: true, holder: 'host/1/ab', epoch: 3, frozen: null, window: { label: 'rolling', nodes: 3 } })
 
   const view = (await api.inject({ url: '/api/v1/window' })).json<WindowView>()
   t.same(Value.Errors(windowAnswer, view), [], 'the documented schema is what is answered, no field more or less')
+
+  served.record({ type: 'window-halted', reasons: [reason('STARTUP_ERROR', 'Gitaly logged an error', 'then resume or abort the window')] }, { type: 'window-closed' })
+  const why = (await api.inject({ url: '/api/v1/why' })).json<{ standing: Reason[] }>()
+  t.match(why, { label: 'closed', standing: [{ text: /^window 1 of plan [0-9a-f]{12} is closed; it was halted when it ended: Gitaly logged an error$/ }], halt: [], pause: [] })
+  t.notMatch(JSON.stringify(why), /resume or abort/, 'nobody is told to do what would be refused')
 })
 
 void t.test('patching one node is a window of one node, refused while another runs, and leaves no plan behind then', async (t) => {
@@ -201,7 +206,29 @@ void t.test('only the acting coordinator is ready; a standby names who acts', as
   served.acting = false
   const answer = await api.inject({ url: '/readyz' })
   t.equal(answer.statusCode, 503)
-  t.match(answer.json(), { code: 'STANDBY', text: /host\/1\/ab at pitstop.test:7442 acts/, hint: /pitstop --url https:\/\/pitstop.test:7443 --token-file FILE …, or on host/, state: 'standby', lease: { api: 'https://pitstop.test:7443' } })
+  t.match(answer.json(), { code: 'STANDBY', text: /host\/1\/ab at pitstop.test:7442 holds the lease/, hint: /pitstop --url https:\/\/pitstop.test:7443 --token-file FILE …, or on host/, state: 'standby', lease: { api: 'https://pitstop.test:7443' } })
+})
+
+void t.test('while the store is away the refusal names the file in which the promises stand', async (t) => {
+  const { api, served } = await setup(t, { ...local, breakGlass: '/var/lib/pitstop/break-glass.txt' })
+  served.lostPromises = async () => { throw new Fault('STORE_UNAVAILABLE', 'cannot read the journal: connect ECONNREFUSED', { hint: 'check the store' }) }
+  for (const url of ['/api/v1/obligations', '/api/v1/why']) {
+    const answer = await api.inject({ url })
+    t.equal(answer.statusCode, 503)
+    t.match(answer.json(), { code: 'STORE_UNAVAILABLE', hint: 'check the store. What must be put back stands in /var/lib/pitstop/break-glass.txt of the machine that acted last' }, url)
+  }
+  served.lostPromises = async () => { throw new Fault('STORE_CORRUPT', 'event 7 is damaged') }
+  t.notMatch((await api.inject({ url: '/api/v1/why' })).json(), { hint: /break-glass/ })
+})
+
+void t.test('the lease says when it was renewed last, unless a clock was set back', async (t) => {
+  const { api, served } = await setup(t, local)
+  const lease = async (leftMs: number): Promise<unknown> => {
+    served.lease = async () => ({ fleet: 'lab', holder: 'host/1/ab', address: 'pitstop.test:7442', api: '', epoch: 3, expiresAt: startedAt, ttlMs: 30_000, leftMs })
+    return (await api.inject({ url: '/api/v1/lease' })).json()
+  }
+  t.match(await lease(23_000), { expiresInMs: 23_000, renewedMs: 7000 })
+  for (const leftMs of [330_000, 0]) t.match(await lease(leftMs), { expiresInMs: leftMs, renewedMs: null })
 })
 
 void t.test('the API describes itself', async (t) => {
@@ -255,6 +282,57 @@ void t.test('the event stream gives the past, then what comes, and goes on after
   t.equal((await api.inject({ url: '/api/v1/events', headers: { 'last-event-id': '-1' } })).statusCode, 400)
   for (let tries = 0; served.listeners > 0 && tries < 100; tries++) await new Promise((resolve) => { setTimeout(resolve, 10) })
   t.equal(served.listeners, 0, 'who has gone is forgotten')
+})
+
+void t.test('a standby follows what the acting coordinator stores, and misses nothing when it takes over in the middle', async (t) => {
+  const given = await setup(t, { ...local, heartbeatMs: 20, standbyMs: 10 })
+  const { api, served, folder } = given
+  const socket = join(folder, 'api.sock')
+  await listenSocket(api, socket)
+  await openWindow(given)
+  served.acting = false
+  t.same((await follow(socket, '/api/v1/events', {}, 3, () => { served.record({ type: 'window-rolling' }, { type: 'node-admitted', node: nodeNames[0] }) })).ids, [1, 2, 3])
+  for (let tries = 0; served.listeners > 0 && tries < 500; tries++) await new Promise((resolve) => { setTimeout(resolve, 10) })
+  // What the predecessor stored is read under way when the first event of our own comes.
+  const journalAfter = served.journalAfter.bind(served)
+  let readings = 0
+  served.journalAfter = async (after) => {
+    const read = await journalAfter(after)
+    readings += 1
+    if (readings === 2) {
+      served.record({ type: 'node-prepared', node: nodeNames[0] })
+      served.acting = true
+    }
+    // The last look before it is told of everything itself: it comes behind this one's back.
+    if (readings === 4) served.record({ type: 'slot-taken', node: nodeNames[0] })
+    return read
+  }
+  t.same((await follow(socket, '/api/v1/events?after=3', {}, 2)).ids, [4, 5], 'its last and our first, once each and in order')
+  served.journalAfter = journalAfter
+  t.same((await follow(socket, '/api/v1/events?after=4', {}, 2, () => { served.record({ type: 'slot-returned', node: nodeNames[0], reasons: [] }) })).ids, [5, 6])
+
+  // Followers that have gone would read in between.
+  for (let tries = 0; served.listeners > 0 && tries < 500; tries++) await new Promise((resolve) => { setTimeout(resolve, 10) })
+  t.equal(served.listeners, 0)
+  served.acting = false
+  served.journalAfter = async () => { throw new Fault('STORE_UNAVAILABLE', 'the store does not answer') }
+  t.equal((await api.inject({ url: '/api/v1/events' })).statusCode, 503, 'it says so and does not show the past alone')
+  served.journalAfter = async (after) => {
+    served.journalAfter = async () => { throw new Fault('STORE_UNAVAILABLE', 'the store does not answer') }
+    return await journalAfter(after)
+  }
+  t.same((await follow(socket, '/api/v1/events?after=5', {}, 99)).ids, [6], 'a stream that cannot be kept up ends, so that its follower asks again')
+})
+
+void t.test('answers from a standby say that they are, unless they name who acts themselves', async (t) => {
+  const given = await setup(t)
+  const { api, served } = given
+  await openWindow(given, as(operatorToken))
+  const notice = async (path: string): Promise<string> => decodeURIComponent(String((await api.inject({ url: `/api/v1${path}`, headers: as(viewerToken) })).headers['pitstop-standby'] ?? ''))
+  t.equal(await notice('/window'), '')
+  served.acting = false
+  for (const path of ['/window', '/nodes', `/nodes/${nodeNames[0]}`, '/obligations']) t.match(await notice(path), /^this coordinator stands by; host\/1\/ab at pitstop\.test:7442 holds the lease, last renewed 1s ago\. .*ask it: pitstop --url https:\/\/pitstop\.test:7443/, path)
+  for (const path of ['/status', '/why', '/lease', '/plans', '/nodes/none']) t.equal(await notice(path), '', path)
 })
 
 void t.test('a stream ends when the coordinator stops', async (t) => {
@@ -312,4 +390,23 @@ void t.test('a socket left behind is taken over, one that answers is not, and a 
   await t.rejects(listenTcp(second.api, url.slice(7), undefined), { code: 'INVALID_CONFIGURATION', message: /cannot listen for HTTP/ })
   t.same(['127.0.0.1', '::1', 'localhost', '0.0.0.0', '10.1.2.3', '::'].filter(isLoopback), ['127.0.0.1', '::1', 'localhost'], 'everywhere else HTTP is TLS')
   t.same(splitHostPort('[::1]:80'), { host: '::1', port: 80 })
+})
+
+void t.test('the status tells of a restored store until a person has dealt with it', async (t) => {
+  const all = await setup(t, local)
+  const { api, served } = all
+  const told = async (): Promise<unknown> => (await api.inject({ url: '/api/v1/status' })).json<{ restored: unknown }>().restored
+  t.equal(await told(), null)
+  const reasons = [reason('STORE_RESTORED', 'this machine has seen epoch 4, the store knows 1')]
+  served.restored = { at: startedAt, reasons, promises: 2 }
+  t.same(await told(), served.restored, 'nobody has opened a window since')
+  await openWindow(all)
+  t.match(await told(), { promises: 2 }, 'promises are unpaid')
+  served.restored = { at: startedAt, reasons, promises: 0 }
+  t.equal(await told(), null, 'a window was opened since, and nothing is owed')
+  served.restored = { at: startedAt + 3_600_000, reasons, promises: 0 }
+  served.record({ type: 'window-rolling' }, { type: 'window-paused', by: 'pitstop', reasons })
+  t.match(await told(), { reasons }, 'the window waits for a person')
+  served.record({ type: 'window-resumed', by: 'ada', reason: 'compared', failureBudget: 1 })
+  t.equal(await told(), null)
 })

@@ -7,8 +7,8 @@ import type { ApiRole, TokenSettings } from '../config/tokens-section.ts'
 import type { Inventory } from '../adapters/inventory/port.ts'
 import type { Coordinator } from '../engine/coordinator.ts'
 
-export type Served = Pick<Coordinator, 'acting' | 'holder' | 'standing' | 'lostPromises' | 'frozen' | 'onEvent' | 'makePlan' | 'draftPlan' | 'findPlan' | 'listPlans' | 'preflight' |
-  'requireNoWindow' | 'openWindow' | 'command' | 'freeze' | 'unfreeze' | 'view' | 'journal' | 'fleetJournal' | 'lease' | 'backup'>
+export type Served = Pick<Coordinator, 'acting' | 'holder' | 'standing' | 'lostPromises' | 'readFrozen' | 'readRestored' | 'onEvent' | 'makePlan' | 'draftPlan' | 'findPlan' | 'listPlans' | 'preflight' |
+  'requireNoWindow' | 'openWindow' | 'command' | 'handOver' | 'freeze' | 'unfreeze' | 'view' | 'journal' | 'fleetJournal' | 'journalAfter' | 'lease' | 'backup'>
 
 /** local: a unix socket that only its owner can open, so the peer is an operator of this host. tokens: everybody shows one. */
 export type Access = { readonly kind: 'local' } | { readonly kind: 'tokens', readonly tokens: readonly TokenSettings[] }
@@ -19,6 +19,8 @@ export interface ApiSettings {
   readonly access: Access
   readonly policy: PolicyDefaults
   readonly hasAssigner: boolean
+  /** Path of this machine's break-glass file: named where the store is away, for then it is all there is. */
+  readonly breakGlass?: string
   readonly inventory: Inventory
   readonly now: () => number
   readonly log: (level: 'info' | 'warn' | 'error', text: string, facts?: Record<string, unknown>) => void
@@ -26,6 +28,8 @@ export interface ApiSettings {
   readonly tls?: { readonly key: string, readonly cert: string } | undefined
   /** Ms between heartbeats of an event stream. */
   readonly heartbeatMs?: number
+  /** Ms between readings of the shared journal for a follower of a standby. */
+  readonly standbyMs?: number
 }
 
 export type Api = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, TypeBoxTypeProvider>

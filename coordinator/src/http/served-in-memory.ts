@@ -3,6 +3,7 @@
 import { Fault, type Reason } from '@pitstop/shared/fault'
 import { type Command, command } from '../domain/command.ts'
 import type { Event, FleetEvent, Recorded } from '../domain/event.ts'
+import type { Restored } from '../domain/fleet-state.ts'
 import { apply, emptyState } from '../domain/fold.ts'
 import { type Policy, type StoredPlan, sealPlan } from '../domain/plan.ts'
 import type { Preflight } from '../domain/preflight.ts'
@@ -12,7 +13,7 @@ import { type ObligationView, type WindowView, windowView } from '../domain/view
 import type { EventListener } from '../engine/coordinator.ts'
 import type { PlanRequest } from '../engine/planning.ts'
 import { standbyReason } from '../engine/standing.ts'
-import { type LeaseRow, fleetStream } from '../ports.ts'
+import { type LeaseRow, type StreamEvent, fleetStream } from '../ports.ts'
 import type { Served } from './ports.ts'
 
 export const nodeNames = ['gitaly-01.test', 'gitaly-02.test', 'gitaly-03.test'] as const
@@ -20,16 +21,17 @@ export const startedAt = Date.UTC(2026, 10, 22, 2)
 
 export class ServedInMemory implements Served {
   acting = true
-  holder: LeaseRow | null = { fleet: 'lab', holder: 'host/1/ab', address: 'pitstop.test:7442', api: 'https://pitstop.test:7443', epoch: 3, expiresAt: startedAt + 30_000, leftMs: 30_000 }
+  holder: LeaseRow | null = { fleet: 'lab', holder: 'host/1/ab', address: 'pitstop.test:7442', api: 'https://pitstop.test:7443', epoch: 3, expiresAt: startedAt + 30_000, leftMs: 30_000, ttlMs: 40_000 }
   frozen: { readonly by: string, readonly reason: string } | null = null
   lost: ObligationView[] = []
+  restored: Restored | null = null
   checked: Preflight = { problems: [], warnings: [] }
   readonly #plans = new Map<string, StoredPlan>()
   readonly #rows: { readonly stream: string, readonly recorded: Recorded<Event | FleetEvent> }[] = []
   readonly #listeners = new Set<EventListener>()
   #state: State | null = null
 
-  get standing(): Reason | null { return this.acting ? null : standbyReason(this.holder, null) }
+  get standing(): Reason | null { return this.acting ? null : standbyReason(this.holder === null ? null : { row: this.holder, readMs: 0, renewedMs: 0, freeInMs: this.holder.leftMs }, null) }
   get listeners(): number { return this.#listeners.size }
 
   onEvent(listener: EventListener): () => void {
@@ -59,6 +61,8 @@ export class ServedInMemory implements Served {
     return found
   }
 
+  async readFrozen(): Promise<{ readonly by: string, readonly reason: string } | null> { return this.frozen }
+  async readRestored(): Promise<Restored | null> { return this.restored }
   async backup(): Promise<Uint8Array> { return Buffer.from('SQLite format 3\0') }
 
   async lostPromises(): Promise<ObligationView[]> { return this.lost }
@@ -88,6 +92,12 @@ export class ServedInMemory implements Served {
     this.record(...command(this.#state, said))
   }
 
+  async handOver(said: Extract<Command, { kind: 'hand-over' }>): Promise<string> {
+    const shown = 'GitLab shows 0, it was 100'
+    await this.command({ ...said, shown })
+    return shown
+  }
+
   async freeze(by: string, reason: string): Promise<void> {
     this.frozen = { by, reason }
     this.#add(fleetStream, { type: 'frozen', by, reason })
@@ -106,6 +116,7 @@ export class ServedInMemory implements Served {
 
   async journal(hash: string, afterSeq: number): Promise<Recorded<Event>[]> { return this.#after(hash, afterSeq) }
   async fleetJournal(afterSeq: number): Promise<Recorded<FleetEvent>[]> { return this.#after(fleetStream, afterSeq) }
+  async journalAfter(afterSeq: number): Promise<StreamEvent[]> { return this.#rows.filter(({ recorded }) => recorded.seq > afterSeq) }
   async lease(): Promise<LeaseRow | null> { return this.holder }
 
   /** What the engine would have journaled, a second apart. */
@@ -120,7 +131,8 @@ export class ServedInMemory implements Served {
     const recorded = { seq, at: startedAt + seq * 1000, epoch: 3, event }
     this.#rows.push({ stream, recorded })
     if (stream !== fleetStream && this.#state !== null) this.#state = apply(this.#state, recorded as Recorded<Event>)
-    for (const listener of this.#listeners) listener(recorded, stream)
+    // A standby hears of nothing: another process has written it.
+    if (this.acting) for (const listener of this.#listeners) listener(recorded, stream)
   }
 
   #after<E>(stream: string, afterSeq: number): Recorded<E>[] {

@@ -2,6 +2,7 @@
 // next_run_at anew) and its pipelines (of the schedule: oldest first, paginated).
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Access, forbidden, Refused } from './access.ts'
+import { booleanIn, paramsOf } from './request-params.ts'
 import type { AssignerRun, PipelineState, ScheduleState, World } from './world.ts'
 
 type Query = Record<string, string | undefined>
@@ -51,9 +52,7 @@ export function addAssigner(app: FastifyInstance, world: World, access: Access, 
     const token = access.authenticated(request, 'write')
     const schedule = project(request)
     if (token.user.id !== schedule.ownerId && !access.actsAsAdmin(token)) throw forbidden()
-    const { active } = (request.body ?? {}) as { active?: unknown }
-    if (active !== undefined && typeof active !== 'boolean') throw new Refused(400, { error: 'active is invalid' })
-    world.saveSchedule(token.name, active ?? schedule.active)
+    world.saveSchedule(token.name, booleanIn(paramsOf(request), 'active') ?? schedule.active)
     return entity(schedule)
   })
   app.get(`${path}/pipeline_schedules/:sid/pipelines`, (request, reply) => {

@@ -79,6 +79,21 @@ void t.test('a schedule is saved by owner or administrator; each save computes n
   t.equal(standIn.world.pipelines[0]?.status, 'success')
 })
 
+void t.test('a parameter is a parameter, in the query, in a form or in JSON; where two name it the body wins', async (t) => {
+  const { ask, standIn } = await start(t)
+  const path = '/projects/a%2Fb/pipeline_schedules/3'
+  const active = async (query: string, body?: unknown): Promise<unknown> => (await ask('PUT', `${path}${query}`, 'a', body)).body['active']
+  t.equal(await active('?active=false'), false)
+  t.equal(await active('?active=1'), true)
+  t.equal(await active('?active=true', { active: false }), false)
+  t.equal(await active('', { active: 'on' }), true)
+  t.equal(await active('?description=x'), true, 'what is not named stays')
+  t.match(await ask('PUT', `${path}?active=maybe`), { status: 400, body: { error: 'active is invalid' } })
+  const form = await fetch(`${standIn.url}/api/v4${path}`, { method: 'PUT', headers: { 'private-token': 'a' }, body: new URLSearchParams({ active: 'false' }) })
+  t.match(await form.json(), { active: false })
+  t.strictSame((await ask('PUT', `${settings}?repository_storages_weighted%5Bone%5D=7`)).body['repository_storages_weighted'], { one: 7, two: 0, three: 0 }, 'the whole hash, also by a query')
+})
+
 void t.test('pipelines: of the schedule oldest first, of the project newest first, in pages', async (t) => {
   const { ask, standIn } = await start(t)
   for (let i = 0; i < 5; i++) standIn.world.startAssigner({ status: 'success' })

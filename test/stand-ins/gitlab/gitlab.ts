@@ -7,6 +7,7 @@ import { addAssigner } from './assigner-routes.ts'
 import { addControl } from './control-routes.ts'
 import { createFaultBox, type FaultBox } from './faults.ts'
 import { addIdentity } from './identity-routes.ts'
+import { acceptForms } from './request-params.ts'
 import { createRequestLog, type RequestLog } from './request-log.ts'
 import { addSettings } from './settings-routes.ts'
 import { addTrips } from './trips.ts'
@@ -71,6 +72,7 @@ export function createGitLab(options: GitLabOptions): GitLabStandIn {
     timers.add(timer)
   })
 
+  acceptForms(app)
   addTrips(app, { log, faults, pause, tokenName: (request) => access.tokenOf(request)?.name ?? null })
   app.setErrorHandler((error, _request, reply) => {
     if (error instanceof Refused) return reply.code(error.status).send(error.body)

@@ -2,6 +2,7 @@
 // against lost updates.
 import type { FastifyInstance } from 'fastify'
 import { type Access, Refused } from './access.ts'
+import { paramsOf } from './request-params.ts'
 import { coerceWeights } from './weight-rules.ts'
 import type { World } from './world.ts'
 
@@ -16,10 +17,10 @@ export function addSettings(app: FastifyInstance, world: World, access: Access):
   })
   app.put('/api/v4/application/settings', (request) => {
     const token = access.admin(request, 'write')
-    const body = (request.body ?? {}) as Record<string, unknown>
-    if (Object.keys(body).length === 0) throw new Refused(400, { error: 'at least one parameter must be provided' })
-    if ('repository_storages_weighted' in body) {
-      const outcome = coerceWeights(body['repository_storages_weighted'], world.storages)
+    const params = paramsOf(request)
+    if (Object.keys(params).length === 0) throw new Refused(400, { error: 'at least one parameter must be provided' })
+    if ('repository_storages_weighted' in params) {
+      const outcome = coerceWeights(params['repository_storages_weighted'], world.storages)
       if ('refusal' in outcome) throw new Refused(400, outcome.refusal)
       world.writeWeights(token.name, outcome.stored)
     }

@@ -10,6 +10,8 @@ import { examples } from '../examples.ts'
 interface Status {
   readonly fleet: string, readonly version: string, readonly acting: boolean, readonly holder: string | null, readonly address: string | null, readonly epoch: number | null
   readonly frozen: { readonly by: string, readonly reason: string } | null
+  /** Missing before 0.2. */
+  readonly restored?: { readonly at: number, readonly reasons: readonly Reason[], readonly promises: number } | null
   readonly window: { readonly plan: string, readonly window: number, readonly label: string, readonly by: string, readonly nodes: number, readonly done: number, readonly failures: number } | null
 }
 
@@ -19,10 +21,11 @@ export function fleetCommands(program: Command, perform: Perform): void {
   program.command('status').description('who acts, frozen or not, and the window in one line').addHelpText('after', examples('pitstop status'))
     .action(perform(async (context) => {
       const status = await context.client.get<Status>('/status')
-      const { window, frozen } = status
+      const { window, frozen, restored = null } = status
       context.print(status, () => [
         `fleet ${status.fleet}: ${status.acting ? 'acting' : 'standing by'}; ${status.holder ?? 'nobody'} at ${status.address ?? '?'} holds the lease, epoch ${status.epoch ?? '?'}`,
         ...frozen === null ? [] : [`FROZEN by ${frozen.by}: ${frozen.reason}`],
+        ...restored === null ? [] : describeRestored(restored),
         window === null ? 'no window yet' : `window ${window.window} of plan ${window.plan.slice(0, 12)} is ${window.label}: ${window.done} of ${window.nodes} nodes done, ${window.failures} failed`
       ])
     }))
@@ -48,11 +51,19 @@ export function fleetCommands(program: Command, perform: Perform): void {
     .addHelpText('after', examples('pitstop lease show'))
   lease.command('show').description('who holds it, with which epoch, until when').addHelpText('after', examples('pitstop lease show'))
     .action(perform(async (context) => {
-      const shown = await context.client.get<{ acting: boolean, lease: LeaseRow | null, expiresInMs: number | null }>('/lease')
+      const shown = await context.client.get<{ acting: boolean, lease: LeaseRow | null, expiresInMs: number | null, renewedMs?: number | null }>('/lease')
       context.print(shown, () => [shown.lease === null ? 'nobody has ever held the lease'
-        : `${shown.lease.holder} at ${shown.lease.address}, epoch ${shown.lease.epoch}; ${(shown.expiresInMs ?? 0) > 0 ? `ends in ${formatDuration(shown.expiresInMs ?? 0)} unless renewed` : 'it has ended'}${shown.acting ? '; acting' : ''}`])
+        : `${shown.lease.holder} at ${shown.lease.address}, epoch ${shown.lease.epoch}; ${shown.renewedMs === undefined || shown.renewedMs === null ? '' : `last renewed ${formatDuration(shown.renewedMs)} ago; `}${(shown.expiresInMs ?? 0) > 0 ? `ends in ${formatDuration(shown.expiresInMs ?? 0)} unless renewed` : 'it has ended'}${shown.acting ? '; acting' : ''}`])
     }))
 }
+
+/** A line holds so many reasons; all of them are in `--json`. */
+const mostTold = 3
+
+const describeRestored = ({ at, reasons, promises }: { readonly at: number, readonly reasons: readonly Reason[], readonly promises: number }): string[] => [
+  `STORE RESTORED, found ${new Date(at).toISOString().slice(0, 19)}Z: ${reasons.slice(0, mostTold).map(({ text }) => text).join('; ')}${reasons.length > mostTold ? `; and ${reasons.length - mostTold} more` : ''}`,
+  `  do: ${promises > 0 ? `settle ${promises} promise${promises === 1 ? '' : 's'} that it had lost: pitstop obligations` : 'compare journal, hosts and GitLab; then resume or abort the window, or open another'}`
+]
 
 export function describePreflight({ problems, warnings, nodes, excluded }: Checked): string[] {
   const list = (title: string, reasons: readonly Reason[]): string[] => reasons.length === 0 ? [] : [title, ...reasons.flatMap(({ text, hint }) => [`  ${text}`, `    do: ${hint}`])]

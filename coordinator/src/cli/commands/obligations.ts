@@ -21,8 +21,8 @@ export function obligationCommands(program: Command, perform: Perform): void {
     .addHelpText('after', examples('pitstop obligations hand-over weight:nfs-file03 --reason "storage is being retired"'))
     .action(perform(async (context, command) => {
       const id = String(command.args[0])
-      const view = await context.client.post<object>(`/obligations/${encodeURIComponent(id)}/hand-over`, { reason: command.opts<{ reason: string }>().reason })
-      context.print(view, () => [`${id} is yours now`])
+      const view = await context.client.post<{ shown?: string }>(`/obligations/${encodeURIComponent(id)}/hand-over`, { reason: command.opts<{ reason: string }>().reason })
+      context.print(view, () => [`${id} is yours now${view.shown === undefined ? '' : `; ${view.shown}`}`])
     }))
 }
 

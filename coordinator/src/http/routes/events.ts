@@ -1,8 +1,9 @@
 // The journal as server-sent events: what was, then what comes. `id` is the event's seq, so a follower that lost its
 // connection goes on with Last-Event-ID and misses nothing. A reader that does not read is dropped, never waited for.
+// A standby hears of nothing by itself: for as long as somebody follows it, it reads what the acting one has stored.
 import { PassThrough } from 'node:stream'
 import { Type } from 'typebox'
-import { Fault } from '@pitstop/shared/fault'
+import { Fault, asFault } from '@pitstop/shared/fault'
 import type { Event, FleetEvent, Recorded } from '../../domain/event.ts'
 import { fleetStream } from '../../ports.ts'
 import type { Api, ApiSettings, Served } from '../ports.ts'
@@ -12,12 +13,14 @@ type Any = Recorded<Event | FleetEvent>
 
 /** Bytes that may wait for a reader before it is dropped; a whole campaign's journal fits. */
 const waitingLimit = 8 * 1024 * 1024
+/** A standby reads this often for each follower; the lease is looked at as often. */
+const standbyReadMs = 500
 /** Below the idle time-outs of usual proxies. */
 const usualHeartbeatMs = 15_000
 
 const query = Type.Object({ plan: Type.Optional(planHash), after: Type.Optional(digits) }, { additionalProperties: false })
 
-export function eventRoutes(api: Api, coordinator: Served, { heartbeatMs = usualHeartbeatMs }: ApiSettings): void {
+export function eventRoutes(api: Api, coordinator: Served, { heartbeatMs = usualHeartbeatMs, standbyMs = standbyReadMs, log }: ApiSettings): void {
   const open = new Set<PassThrough>()
   // Streams never end by themselves; without this closing would wait for them.
   api.addHook('preClose', (done) => {
@@ -30,6 +33,10 @@ export function eventRoutes(api: Api, coordinator: Served, { heartbeatMs = usual
     const after = startOf(request.headers['last-event-id'], request.query.after)
     const out = new PassThrough({ highWaterMark: 64 * 1024 })
     let last = after
+    /** What the store has may not have come by us; then it is read, and nothing is written past it. */
+    let behind = !coordinator.acting
+    let reading = false
+    let missed = false
     let waiting: { recorded: Any, stream: string }[] | null = []
 
     const write = (recorded: Any, stream: string): void => {
@@ -41,20 +48,56 @@ export function eventRoutes(api: Api, coordinator: Served, { heartbeatMs = usual
     const unsubscribe = coordinator.onEvent((recorded, stream) => {
       if (plan !== undefined && stream !== plan && stream !== fleetStream) return
       if (waiting !== null) waiting.push({ recorded, stream })
+      // Our own predecessor may have stored something that was not read yet: first things first.
+      else if (behind) {
+        missed = true
+        void catchUp()
+      }
       else if (out.writableLength > waitingLimit) out.destroy()
       else write(recorded, stream)
     })
+    const catchUp = async (): Promise<void> => {
+      if (reading) return
+      reading = true
+      try {
+        for (let again = true; again && !out.destroyed;) {
+          // Asked before the reading: what was stored until we act is in it.
+          const acting = coordinator.acting
+          const before = last
+          missed = false
+          for (const { recorded, stream } of await coordinator.journalAfter(last)) {
+            if (plan === undefined || stream === plan || stream === fleetStream) write(recorded, stream)
+            last = Math.max(last, recorded.seq)
+          }
+          again = missed || (acting && last > before)
+          behind = again || !acting
+        }
+        if (out.writableLength > waitingLimit) out.destroy()
+      } catch (error) {
+        // The follower tries again, and is then told why it cannot be served.
+        log('warn', `a follower of the journal is let go: ${asFault(error).message}`)
+        out.end()
+      } finally {
+        reading = false
+      }
+    }
+    const reader = setInterval(() => {
+      behind ||= !coordinator.acting
+      if (behind && waiting === null && !out.destroyed) void catchUp()
+    }, standbyMs)
     const heartbeat = setInterval(() => { if (!out.destroyed) out.write(':\n\n') }, heartbeatMs)
     open.add(out)
     out.on('close', () => {
       unsubscribe()
       clearInterval(heartbeat)
+      clearInterval(reader)
       open.delete(out)
     })
     request.raw.on('close', () => { if (request.raw.socket.destroyed) out.destroy() })
     try {
       const past = plan ?? (await coordinator.view())?.plan
-      const events = [
+      // Two readings would leave a gap between them, which nobody fills at a standby.
+      const events = behind ? (await coordinator.journalAfter(after)).filter(({ stream }) => stream === past || stream === fleetStream) : [
         ...(await coordinator.fleetJournal(after)).map((recorded) => ({ recorded, stream: fleetStream })),
         ...(past === undefined ? [] : (await coordinator.journal(past, after)).map((recorded) => ({ recorded, stream: past })))
       ]

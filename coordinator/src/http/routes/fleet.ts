@@ -4,6 +4,8 @@ import { Type } from 'typebox'
 import { type Reason, asFault, reason } from '@pitstop/shared/fault'
 import { policyOf } from '../../config/policy-section.ts'
 import type { Excluded, Plan } from '../../domain/plan.ts'
+import type { Restored } from '../../domain/fleet-state.ts'
+import type { WindowView } from '../../domain/view.ts'
 import { actorOf } from '../access.ts'
 import type { Api, ApiSettings, Served } from '../ports.ts'
 import { preflightBody, reasonBody } from '../schema.ts'
@@ -15,8 +17,9 @@ const trialMs = 8 * 3_600_000
 
 export function fleetRoutes(api: Api, coordinator: Served, settings: ApiSettings): void {
   const { fleet, version } = settings
-  const fleetState = (): object => {
-    const { acting, holder, frozen } = coordinator
+  const fleetState = async (): Promise<object> => {
+    const { acting, holder } = coordinator
+    const frozen = await coordinator.readFrozen()
     return { fleet, version, acting, holder: holder?.holder ?? null, address: holder?.address ?? null, api: holder?.api ?? null, epoch: holder?.epoch ?? null, frozen: frozen === null ? null : { by: frozen.by, reason: frozen.reason } }
   }
 
@@ -27,29 +30,34 @@ export function fleetRoutes(api: Api, coordinator: Served, settings: ApiSettings
       groupSize: view.groupSize, nodes: view.nodes.length, done: view.nodes.filter(({ phase }) => phase === 'done' || phase === 'current').length,
       failures: view.failures, failureBudget: view.failureBudget
     }
-    return { ...fleetState(), window }
+    return { ...await fleetState(), window, restored: stillOfNote(await coordinator.readRestored(), view) }
   })
 
   api.get('/lease', { schema: { tags, summary: 'The fleet lease as the store has it' } }, async () => {
     const lease = await coordinator.lease()
-    return { acting: coordinator.acting, lease, expiresInMs: lease === null ? null : lease.leftMs }
+    // Not by a clock that was set back: then the lease seems to end later than it was ever taken for.
+    const renewedMs = lease?.ttlMs === undefined || lease.leftMs > lease.ttlMs || lease.leftMs === 0 ? null : lease.ttlMs - lease.leftMs
+    return { acting: coordinator.acting, lease, expiresInMs: lease === null ? null : lease.leftMs, renewedMs }
   })
 
   api.get('/why', { schema: { tags, summary: 'Why things are not further along', querystring: Type.Object({ node: Type.Optional(Type.String({ maxLength: 253 })) }, { additionalProperties: false }) } }, async ({ query }) => {
-    const { standing: notActing, frozen } = coordinator
+    const { standing: notActing } = coordinator
+    const frozen = await coordinator.readFrozen()
     const view = await coordinator.view()
     const standing: Reason[] = [
       ...(notActing === null ? [] : [notActing]),
       ...(await coordinator.lostPromises()).flatMap(({ because }) => (because === null ? [] : [because])),
       ...(frozen === null ? [] : [reason('FROZEN', `frozen by ${frozen.by}: ${frozen.reason}`)]),
       ...(view === null ? [reason('NO_WINDOW', 'there has been no window yet', await firstWindowHint(coordinator))] : []),
-      ...(view?.phase === 'closed' ? [reason('NO_WINDOW', `window ${view.window} of plan ${view.plan.slice(0, 12)} is closed`)] : [])
+      ...(view?.phase === 'closed' ? [reason('NO_WINDOW', `window ${view.window} of plan ${view.plan.slice(0, 12)} is closed${endedAs(view)}`)] : [])
     ]
+    // What held a closed window holds nothing any more, and its advice would be refused.
+    const open = view?.phase === 'closed' ? null : view
     const named = query.node?.toLowerCase()
     const nodes = (view?.nodes ?? []).filter(({ node, reasons }) => named === undefined ? reasons.length > 0 : node === named)
     if (named !== undefined && nodes.length === 0) standing.push(reason('NOT_FOUND', `${named} is not in ${view === null ? 'any window' : `plan ${view.plan.slice(0, 12)}`}`, 'pitstop node list'))
     return {
-      label: view?.label ?? null, standing, gates: view?.gates ?? [], window: view?.reasons ?? [], halt: view?.halt?.reasons ?? [], pause: view?.pause?.reasons ?? [],
+      label: view?.label ?? null, standing, gates: open?.gates ?? [], window: open?.reasons ?? [], halt: open?.halt?.reasons ?? [], pause: open?.pause?.reasons ?? [],
       nodes: nodes.map(({ node, phase, step, reasons }) => ({ node, phase, step, reasons })),
       obligations: (view?.obligations ?? []).filter(({ status, node }) => status === 'open' && (named === undefined || node === named)).map(({ id, because }) => ({ id, because }))
     }
@@ -58,7 +66,7 @@ export function fleetRoutes(api: Api, coordinator: Served, settings: ApiSettings
   for (const kind of ['freeze', 'unfreeze'] as const) {
     api.post(`/${kind}`, { schema: { tags, summary: kind === 'freeze' ? 'Stop every effect, at once' : 'Allow effects again', body: reasonBody } }, async (request) => {
       await coordinator[kind](actorOf(request), request.body.reason)
-      return fleetState()
+      return await fleetState()
     })
   }
 
@@ -76,6 +84,20 @@ export function fleetRoutes(api: Api, coordinator: Served, settings: ApiSettings
       return { problems: fault.reasons.length > 0 ? fault.reasons : [fault.toReason()], warnings: [], nodes: 0, excluded: [] as Excluded[] }
     }
   })
+}
+
+/** A restore is told until a person has dealt with it: settled its promises, and resumed or ended the window or opened another. */
+function stillOfNote(restored: Restored | null, view: WindowView | null): Restored | null {
+  if (restored === null) return null
+  const held = view !== null && view.phase !== 'closed' && view.pause?.reasons.some(({ code }) => code === 'STORE_RESTORED' || code === 'STALE_EPOCH') === true
+  const untouched = (view === null || view.phase === 'closed') && (view?.openedAt ?? 0) < restored.at
+  return restored.promises > 0 || held || untouched ? restored : null
+}
+
+/** What held a window when it ended, as the past that it is. */
+function endedAs({ halt, pause }: WindowView): string {
+  const held = [...halt === null ? [] : [{ how: 'halted', reasons: halt.reasons }], ...pause === null ? [] : [{ how: 'paused', reasons: pause.reasons }]]
+  return held.map(({ how, reasons }) => `; it was ${how} when it ended: ${reasons.map(({ text }) => text).join('; ')}`).join('')
 }
 
 async function trialPlan(coordinator: Served, { policy, hasAssigner, now }: ApiSettings, by: string): Promise<Plan> {

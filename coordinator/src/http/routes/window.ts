@@ -51,8 +51,8 @@ export function windowRoutes(api: Api, coordinator: Served): void {
 
   api.post('/obligations/:id/hand-over', { schema: { tags, summary: 'A named person takes a promise over', params: Type.Object({ id: Type.String({ maxLength: 300 }) }), body: reasonBody } },
     async (request) => {
-      await coordinator.command({ kind: 'hand-over', obligation: request.params.id, by: actorOf(request), reason: request.body.reason })
+      const shown = await coordinator.handOver({ kind: 'hand-over', obligation: request.params.id, by: actorOf(request), reason: request.body.reason })
       // What a restored store had lost belongs to no window.
-      return await coordinator.view() ?? {}
+      return { ...await coordinator.view(), shown }
     })
 }

@@ -1,0 +1,114 @@
+// The break-glass files of several machines on one store, in the simulated world: whoever acts says what is owed, whoever stands
+// by says who acts, and no file drops what no journal holds. The commands themselves: test/break-glass/by-hand.test.ts.
+import type { Coordinator } from '@pitstop/coordinator/engine/coordinator'
+import t from 'tap'
+import { checkHistory } from '../world/check-history.ts'
+import { coordinatorIn } from '../world/coordinator-in-world.ts'
+import { Process } from '../world/process.ts'
+import { World, minutes } from '../world/world.ts'
+
+interface Seat { readonly process: Process, readonly coordinator: Coordinator }
+
+let started = 0
+
+/** A coordinator on a machine of its own; people talk to the one that was started last. */
+async function bootOn(world: World, machine: string): Promise<Seat> {
+  const process = new Process(`${machine}/${++started}/ab`, world.clock, machine)
+  const coordinator = coordinatorIn(world, process)
+  world.coordinator = coordinator
+  await world.settle(coordinator.start())
+  await world.clock.runUntil(() => false, 100)
+  return { process, coordinator }
+}
+
+/** On a database: nobody's lease ends with its process. */
+function severalMachines(): World {
+  const world = new World({ nodes: 3 })
+  world.memories = new Map()
+  world.embeddedStore = false
+  return world
+}
+
+const glass = (world: World, machine: string): string => world.glass.get(machine) ?? ''
+const acts = (world: World, { coordinator }: Seat): Promise<boolean> => world.clock.runUntil(() => coordinator.acting, 5 * minutes)
+
+/** vm-1 opens a window and is killed with a node down; vm-2 takes over. */
+async function killedInMidWindow(): Promise<{ readonly world: World, readonly second: Seat }> {
+  const world = severalMachines()
+  const first = await bootOn(world, 'vm-1')
+  await world.makePlan()
+  await world.openWindow()
+  await world.until(() => world.phase(0) === 'down')
+  world.kill(first.process)
+  const second = await bootOn(world, 'vm-2')
+  return { world, second }
+}
+
+void t.test('a machine that comes back as a standby does not go on telling its old promises', async (t) => {
+  const { world, second } = await killedInMidWindow()
+  t.match(glass(world, 'vm-1'), /# weight:gitaly-01\.test: weight of .* was 100[^]*# assigner: assigner was active/)
+  t.match(glass(world, 'vm-1'), /# written 2026-11-22 02:.*Z by vm-1\/\d+\/ab, epoch 1, entry \d+;/)
+  t.match(glass(world, 'vm-2'), /vm-1\/\d+\/ab .* acts, epoch 1\./, 'a machine that never acted says who does')
+  await acts(world, second)
+  const third = await bootOn(world, 'vm-1')
+  t.match(glass(world, 'vm-1'), /does not act: nothing is to be paid from this file[^]*vm-2\/\d+\/ab at .* acts, epoch 2\..* on vm-2,/)
+  t.notMatch(glass(world, 'vm-1'), /curl|was 100/)
+  t.match(glass(world, 'vm-2'), /epoch 2, entry \d+;[^]*# weight:gitaly-01\.test/)
+  await world.untilClosed()
+  t.match(glass(world, 'vm-2'), /# Nothing has to be put back\./)
+  t.equal(third.coordinator.acting, false)
+  t.same(checkHistory(world), [])
+})
+
+void t.test('promises that were paid under another coordinator are not lost when a machine with an old file acts on a store that failed over', async (t) => {
+  const { world, second } = await killedInMidWindow()
+  await world.untilClosed()
+  world.kill(second.process)
+  t.match(glass(world, 'vm-1'), /# weight:gitaly-01\.test/, 'it was never started since')
+  const { incarnation } = world.store
+  world.store.incarnation = async () => ({ ...await incarnation.call(world.store), moved: 'it was on timeline 1 and is on timeline 2' })
+  const third = await bootOn(world, 'vm-1')
+  await acts(world, third)
+  t.same(await third.coordinator.lostPromises(), [])
+  t.match(glass(world, 'vm-1'), /epoch 3, entry \d+;[^]*# Nothing has to be put back\./)
+  await world.makePlan()
+  await world.openWindow()
+})
+
+void t.test('what a store has lost stays in the file of the machine that promised it, and is told when that machine acts', async (t) => {
+  const world = severalMachines()
+  const first = await bootOn(world, 'vm-1')
+  await world.makePlan()
+  const copy = world.store.copy()
+  await world.openWindow()
+  await world.until(() => world.phase(0) === 'down')
+  const promised = glass(world, 'vm-1')
+  world.kill(first.process)
+  world.putBackStore(copy)
+  const second = await bootOn(world, 'vm-2')
+  await acts(world, second)
+  const third = await bootOn(world, 'vm-1')
+  t.equal(third.coordinator.acting, false)
+  t.match(glass(world, 'vm-1'), /does not act\.\n[^]*Look at GitLab before you pay any of it\.\n# pitstop: what must be put back/)
+  t.ok(glass(world, 'vm-1').endsWith(promised), 'every line of it')
+  world.kill(second.process)
+  await acts(world, third)
+  t.same((await third.coordinator.lostPromises()).map(({ id }) => id).sort(), ['found:assigner', 'found:weight:gitaly-01.test', 'found:weight:gitaly-02.test'])
+  t.match(glass(world, 'vm-1'), /# weight:gitaly-01\.test: [^]*# weight:gitaly-02\.test: [^]*# assigner: /)
+  for (const { id } of await third.coordinator.lostPromises()) await world.settle(third.coordinator.command({ kind: 'hand-over', obligation: id, by: 'ada', reason: 'put back by hand' }))
+  t.match(glass(world, 'vm-1'), /# Nothing has to be put back\./)
+})
+
+void t.test('a process that stands by beside the one that acts leaves the file to it', async (t) => {
+  const world = severalMachines()
+  await bootOn(world, 'vm-1')
+  const acting = world.coordinator
+  await world.makePlan()
+  await world.openWindow()
+  await world.until(() => world.phase(0) === 'down')
+  const before = glass(world, 'vm-1')
+  const beside = await bootOn(world, 'vm-1')
+  t.equal(beside.coordinator.acting, false)
+  t.equal(acting.acting, true)
+  t.equal(glass(world, 'vm-1'), before)
+})
