@@ -1,8 +1,8 @@
 // Hashes over bytes that two processes must agree on.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** Lower-case hex SHA-256 of UTF-8 text. */
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+export const sha256 = (text: string): string => hash('sha256', text)
 
 /** JSON with sorted keys and without undefined: the same value always gives the same bytes. */
 export function canonicalJson(value: unknown): string {

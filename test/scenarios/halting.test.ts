@@ -236,6 +236,17 @@ void t.test('paused on top of a halt: the pause is lifted first and the halt sta
   t.same(checkHistory(world), [])
 })
 
+void t.test('a plan of which nothing is left opens no other window', async (t) => {
+  const world = await World.opened({ policy: { groupSize: 1, prepareAhead: 1 } })
+  await world.until(() => world.phase(0) === 'preparing')
+  await world.say({ kind: 'skip', node: 'gitaly-04.test' })
+  await world.untilClosed()
+  t.equal(phases(world), 'done done done skipped')
+  await t.rejects(world.openWindow(), { code: 'NOT_NOW', message: /^nothing is left to do in plan [0-9a-f]{12} after window 1: 3 done, 1 skipped$/, hint: /pitstop plan create/ })
+  t.equal(world.events().filter(({ event }) => event.type === 'window-opened').length, 1)
+  t.same(checkHistory(world), [])
+})
+
 void t.test('a plan in which not even one node fits does not open', async (t) => {
   const world = new World({ closesInMs: 3 * minutes })
   await world.boot()

@@ -1,5 +1,8 @@
 // What really happened in the simulated world, written down by the world itself: the evidence that the checker judges.
+import type { Recorded } from '@pitstop/coordinator/domain/event'
 import type { FaultCode } from '@pitstop/shared/fault-table'
+
+export interface LostRow { readonly stream: string, readonly at: number, readonly recorded: Recorded<unknown> }
 
 type Weights = Readonly<Record<string, number>>
 
@@ -42,6 +45,11 @@ export type Happening = {
   // ---- coordinators and people
   | { readonly what: 'lease-taken', readonly by: string, readonly epoch: number }
   | { readonly what: 'coordinator-killed', readonly by?: string }
+  /**
+   * The store was put back to its first `kept` rows. `lost`: what nobody can read any more, with the true time of each; up to
+   * row `heard` a coordinator knew that it was stored. `glass`: the break-glass file of the machine that comes back first.
+   */
+  | { readonly what: 'store-put-back', readonly kept: number, readonly lost: readonly LostRow[], readonly heard: number, readonly glass: string }
   | { readonly what: 'coordinator-clock', readonly by: string, readonly offMs: number }
   | { readonly what: 'unexplained', readonly text: string }
 )

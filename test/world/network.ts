@@ -35,8 +35,13 @@ export function agentsOver(transit: Transit, hosts: ReadonlyMap<string, Simulate
       const { step, id, manifestHash: manifest } = payload.order
       history.add({ at: clock.now(), what: 'order-sent', by, leased: asker.leased(), node, step, id, epoch: payload.epoch, manifest })
       const host = hostOf(node)
-      const answer = await transit.call(host, { order: step, deadlineMs: step === 'reboot' ? acceptDeadlineMs : payload.deadlineMs }, () => host.agent.order(payload))
-      history.add({ at: clock.now(), what: 'order-answered', by, node, id, asked: 'order' })
+      const answered = (): void => { history.add({ at: clock.now(), what: 'order-answered', by, node, id, asked: 'order' }) }
+      const answer = await transit.call(host, { order: step, deadlineMs: step === 'reboot' ? acceptDeadlineMs : payload.deadlineMs }, () => host.agent.order(payload)).catch((error: unknown) => {
+        // A refusal is an answer.
+        if (!(error instanceof Fault && error.code === 'AGENT_UNREACHABLE')) answered()
+        throw error
+      })
+      answered()
       return answer
     },
     cancelReboot: ({ node }, payload, id) => {

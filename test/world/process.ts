@@ -70,13 +70,13 @@ export class Process {
 
   #answered(answer: Promise<unknown>): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      answer.then((value) => { this.#reached(() => { resolve(value) }) }, (error: unknown) => { this.#reached(() => { reject(error) }) })
+      answer.then((value) => { this.#reached(resolve, value) }, (error: unknown) => { this.#reached(reject, error) })
     })
   }
 
-  #reached(call: () => void): void {
+  #reached(call: (what?: unknown) => void, what?: unknown): void {
     if (!this.#alive) return
-    if (this.#asleep) this.#missed.push(call)
-    else call()
+    if (this.#asleep) this.#missed.push(() => { call(what) })
+    else call(what)
   }
 }

@@ -83,6 +83,7 @@ export class SimulatedAgent {
       const view: OrderView = { id: order.id, status: 'accepted', reasons: [], changes: [], notes: [], rebootRequired: this.#host.installed, gitalyStoppedAt: 0 }
       if (against.length > 0) {
         // A refusal changes nothing and is not kept.
+        if ((this.#host.faults.vetoes ?? []).length > 0) this.#host.onFault('veto')
         this.#host.tell({ what: 'order-refused', node: this.#host.node, id: order.id, code: against[0]?.code ?? 'INTERNAL' })
         return { ...view, status: 'vetoed', reasons: against }
       }
@@ -195,6 +196,7 @@ export class SimulatedAgent {
     const { upgrade } = host.faults
     host.faults = { ...host.faults }
     delete host.faults.upgrade
+    if (upgrade !== undefined) host.onFault('upgrade')
     if (upgrade === 'fails') {
       this.#end(order, 'failed', [reason('APT_FAILED', 'post-install of openssl failed')])
       return
@@ -215,7 +217,10 @@ export class SimulatedAgent {
       return
     }
     const against = this.#against('reboot', order.bootId, order.notAfter)
-    if (this.#host.faults.firingVeto !== undefined) against.push(this.#host.faults.firingVeto)
+    if (this.#host.faults.firingVeto !== undefined) {
+      this.#host.onFault('firingVeto')
+      against.push(this.#host.faults.firingVeto)
+    }
     if (against.length > 0) {
       this.#end(order, 'vetoed', against)
       return

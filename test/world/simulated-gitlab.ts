@@ -4,14 +4,15 @@ import type { GitLab } from '@pitstop/coordinator/ports'
 import type { History, What } from './history.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
-/** How a write goes. `error`: GitLab says 502, and did what it was asked or did not. */
-export type WriteGoes = 'well' | 'refused' | 'lost-before' | 'lost-after' | 'error-before' | 'error-after' | { readonly landsAfterMs: number }
+/** How a write goes. `partly`: the answer says well, and of what was to change the first key stays as it was. `error`: GitLab says 502, and did what it was asked or did not. */
+export type WriteGoes = 'well' | 'partly' | 'refused' | 'lost-before' | 'lost-after' | 'error-before' | 'error-after' | { readonly landsAfterMs: number }
 
 export interface GitLabFaults {
   /** Called at each weight write: how this one goes. */
   writeGoes: (count: number) => WriteGoes
   scheduleGoes: (count: number) => WriteGoes
-  readGoes: (count: number) => 'well' | 'error'
+  /** stale: weights come from a replica that has not heard of pitstop's last write. */
+  readGoes: (count: number, what: 'weights' | 'other') => 'well' | 'error' | 'limited' | 'stale'
 }
 
 /** Who asks, and how the world sees its lease and its break-glass file. */
@@ -30,11 +31,15 @@ export class SimulatedGitLab {
   moves: { source: string, destination: string, state: string }[] = []
   rights: readonly { code: 'GITLAB_FORBIDDEN', text: string, hint: string }[] = []
   faults: GitLabFaults = { writeGoes: () => 'well', scheduleGoes: () => 'well', readGoes: () => 'well' }
+  readMs = 8
+  /** What was told to end stays "canceling". */
+  pipelinesLinger = false
   writesAtOnce = 0
   mostWritesAtOnce = 0
   /** Writes that were sent while a lost one could still land. */
   overtaken = 0
   #mayLand = 0
+  #beforeOurs: Readonly<Record<string, number>> | null = null
   #writes = 0
   #weightWrites = 0
   #scheduleWrites = 0
@@ -63,23 +68,25 @@ export class SimulatedGitLab {
 
   port(asker: Asker = pitstop): GitLab {
     const by = asker.name
-    const read = async <T>(what: () => T): Promise<T> => {
-      await this.#clock.sleep(8)
-      if (this.faults.readGoes(++this.#reads) === 'error') {
+    const read = async <T>(answer: (stale: boolean) => T, what: 'weights' | 'other' = 'other'): Promise<T> => {
+      await this.#clock.sleep(this.readMs)
+      const goes = this.faults.readGoes(++this.#reads, what)
+      if (goes !== 'well' && goes !== 'stale') {
         this.#tell({ what: 'gitlab-failed', by })
-        throw new Fault('GITLAB_ERROR', 'GitLab answered 502')
+        throw goes === 'limited' ? new Fault('GITLAB_RATE_LIMITED', 'GitLab limits the request rate') : new Fault('GITLAB_ERROR', 'GitLab answered 502')
       }
-      return what()
+      return answer(goes === 'stale')
     }
     return {
       requestTimeoutMs: this.requestTimeoutMs,
       hasAssigner: true,
       readWeights: () => {
         const asked = this.#clock.now()
-        return read(() => {
-          this.#tell({ what: 'weights-read', by, asked, weights: this.weights })
-          return this.weights
-        })
+        return read((stale) => {
+          const weights = stale ? this.#beforeOurs ?? this.weights : this.weights
+          this.#tell({ what: 'weights-read', by, asked, weights })
+          return weights
+        }, 'weights')
       },
       writeWeights: async (weights) => {
         const write = ++this.#writes
@@ -88,7 +95,8 @@ export class SimulatedGitLab {
         this.mostWritesAtOnce = Math.max(this.mostWritesAtOnce, ++this.writesAtOnce)
         try {
           await this.#clock.sleep(2)
-          await this.#write(write, this.faults.writeGoes(++this.#weightWrites), () => { this.#land('pitstop', weights, write) })
+          const goes = this.faults.writeGoes(++this.#weightWrites)
+          await this.#write(write, goes, () => { this.#land('pitstop', goes === 'partly' ? this.#partOf(weights) : weights, write) })
         } finally {
           this.writesAtOnce--
         }
@@ -111,7 +119,7 @@ export class SimulatedGitLab {
       cancelPipeline: async (id) => {
         this.#tell({ what: 'pipeline-cancelled', by, leased: asker.leased() })
         await this.#clock.sleep(8)
-        this.pipelines = this.pipelines.filter((pipeline) => pipeline.id !== id)
+        this.pipelines = this.pipelinesLinger ? this.pipelines.map((each) => each.id === id ? { ...each, status: 'canceling' } : each) : this.pipelines.filter((pipeline) => pipeline.id !== id)
       },
       storageMoves: async () => [...this.moves],
       checkRights: async () => [...this.rights],
@@ -121,7 +129,7 @@ export class SimulatedGitLab {
 
   async #write(write: number, goes: WriteGoes, land: () => void): Promise<void> {
     await this.#clock.sleep(10)
-    if (goes === 'well' || goes === 'lost-after' || goes === 'error-after') land()
+    if (goes === 'well' || goes === 'partly' || goes === 'lost-after' || goes === 'error-after') land()
     if (typeof goes === 'object') {
       this.#mayLand++
       this.#clock.after(goes.landsAfterMs, () => {
@@ -131,14 +139,20 @@ export class SimulatedGitLab {
     }
     const waits = typeof goes === 'object' || goes === 'lost-before' || goes === 'lost-after'
     if (waits) await this.#clock.sleep(this.requestTimeoutMs - 10)
-    this.#tell({ what: 'write-answered', write, how: goes === 'well' || goes === 'refused' ? goes : 'unknown' })
+    this.#tell({ what: 'write-answered', write, how: goes === 'partly' ? 'well' : goes === 'well' || goes === 'refused' ? goes : 'unknown' })
     if (goes === 'refused') throw new Fault('GITLAB_RATE_LIMITED', 'GitLab limits the request rate')
     if (waits) throw new Fault('GITLAB_TIMEOUT', 'GitLab did not answer in time')
-    if (goes !== 'well') throw new Fault('GITLAB_ERROR', 'GitLab answered 502')
+    if (goes !== 'well' && goes !== 'partly') throw new Fault('GITLAB_ERROR', 'GitLab answered 502')
+  }
+
+  #partOf(weights: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+    const kept = Object.keys(this.weights).find((storage) => weights[storage] !== this.weights[storage])
+    return kept === undefined ? weights : { ...weights, [kept]: this.weights[kept] ?? 0 }
   }
 
   #land(by: string, weights: Readonly<Record<string, number>>, write?: number): void {
     const before = this.weights
+    if (by === 'pitstop') this.#beforeOurs = before
     // The whole hash is replaced: what is left out reads back as 0.
     this.weights = Object.fromEntries(Object.keys(before).map((storage) => [storage, weights[storage] ?? 0]))
     this.#tell({ what: 'weights-written', by, before, after: this.weights, ...(write === undefined ? {} : { write }) })

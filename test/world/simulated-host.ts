@@ -51,6 +51,8 @@ export class SimulatedHost {
   bootsSinceOrder = 0
   stoppedAt = 0
   onReady: ((orderId: string, bootId: string) => void) | null = null
+  /** Told of each fault that came to something. */
+  onFault: (fault: 'veto' | 'upgrade' | 'boot' | 'relapse' | 'firingVeto') => void = () => undefined
   #boots = 1
   readonly #clock: VirtualClock
   readonly #history: History
@@ -67,6 +69,9 @@ export class SimulatedHost {
 
   get orders(): SimulatedAgent['orders'] { return this.agent.orders }
   set highestEpoch(epoch: number) { this.agent.highestEpoch = epoch }
+
+  /** Up, and Gitaly serves. */
+  get serves(): boolean { return this.up && this.servingSince > 0 }
 
   now(): number { return this.#clock.now() + this.clockOffMs }
 
@@ -132,6 +137,7 @@ export class SimulatedHost {
 
   powerOn(id: string | null): void {
     const { boot } = this.faults
+    if (boot !== undefined && boot !== 'never') this.onFault('boot')
     this.up = true
     this.bootId = `${this.node}-boot-${++this.#boots}`
     this.bootsSinceOrder++
@@ -155,7 +161,7 @@ export class SimulatedHost {
     this.up = false
     this.agent.died()
     const { boot } = this.faults
-    if (boot === 'never' && id !== null) return
+    if (boot === 'never' && id !== null) return this.onFault('boot')
     const slow = typeof boot === 'object' && 'slowMs' in boot ? boot.slowMs : 0
     this.#clock.after(this.times.rebootMs + slow, () => { if (!this.up) this.powerOn(id) })
   }
@@ -169,7 +175,11 @@ export class SimulatedHost {
       this.tell({ what: 'gitaly-serving', node: this.node })
       this.onReady?.(this.rebootOrder ?? '', this.bootId)
       const { relapseAfterMs } = this.faults
-      if (relapseAfterMs !== undefined) this.#clock.after(relapseAfterMs, () => { if (this.bootId === booted && this.up) this.breakGitaly('startup-error') })
+      if (relapseAfterMs !== undefined) this.#clock.after(relapseAfterMs, () => {
+        if (this.bootId !== booted || !this.up) return
+        this.onFault('relapse')
+        this.breakGitaly('startup-error')
+      })
     })
   }
 }

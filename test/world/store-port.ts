@@ -16,20 +16,17 @@ export interface StoreHooks {
   readonly goes: () => StoreGoes
   readonly killAt: (events: readonly { readonly type: string }[]) => 'before' | 'after' | null
   readonly kill: (process: Process) => void
+  readonly heard: (seq: number) => void
 }
 
-export function storeFor(process: Process, store: MemoryStore, clock: VirtualClock, { goes, killAt, kill }: StoreHooks): Store {
+export function storeFor(process: Process, store: MemoryStore, clock: VirtualClock, { goes, killAt, kill, heard }: StoreHooks): Store {
   const away = (): Fault => new Fault('STORE_UNAVAILABLE', 'the store does not answer')
-  const through = <T>(work: () => Promise<T>): Promise<T> => {
-    const fate = goes()
-    return fate === 'well' ? work() : badly(fate, work)
-  }
   const badly = async <T>(fate: Exclude<StoreGoes, 'well'>, work: () => Promise<T>): Promise<T> => {
-    if (typeof fate === 'object') {
-      await clock.sleep(fate.slowMs)
-      return work()
-    }
-    await clock.sleep(3000)
+    const { copies } = store
+    await clock.sleep(typeof fate === 'object' ? fate.slowMs : 3000)
+    // What was on its way to the store that was is lost with it.
+    if (store.copies !== copies) throw away()
+    if (typeof fate === 'object') return work()
     if (fate === 'unanswered') await work()
     throw away()
   }
@@ -41,6 +38,20 @@ export function storeFor(process: Process, store: MemoryStore, clock: VirtualClo
     }
     const recorded = await store.append(epoch, stream, at, events, window)
     if (fate === 'after' && process.alive) kill(process)
+    const newest = recorded.at(-1)
+    if (process.alive && newest !== undefined) heard(newest.seq)
+    return recorded
+  }
+  const concludeRestore: Store['concludeRestore'] = async (epoch, at, tell) => {
+    const fate = killAt(tell('').flatMap(({ events }) => events))
+    if (fate === 'before' && process.alive) {
+      kill(process)
+      return new Promise(() => undefined)
+    }
+    const recorded = await store.concludeRestore(epoch, at, tell)
+    if (fate === 'after' && process.alive) kill(process)
+    const newest = recorded.at(-1)
+    if (process.alive && newest !== undefined) heard(newest.recorded.seq)
     return recorded
   }
   const port: Record<string, unknown> = {}
@@ -50,8 +61,11 @@ export function storeFor(process: Process, store: MemoryStore, clock: VirtualClo
       port[key] = method
       continue
     }
-    const call = (key === 'append' ? append : method.bind(store)) as (...args: unknown[]) => Promise<unknown>
-    port[key] = (...args: unknown[]) => through(() => call(...args))
+    const call = (key === 'append' ? append : key === 'concludeRestore' ? concludeRestore : method.bind(store)) as (...args: unknown[]) => Promise<unknown>
+    port[key] = (...args: unknown[]) => {
+      const fate = goes()
+      return fate === 'well' ? call(...args) : badly(fate, () => call(...args))
+    }
   }
   return port as unknown as Store
 }

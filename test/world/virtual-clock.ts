@@ -100,9 +100,9 @@ export class VirtualClock implements Clock {
     let at = 0
     for (;;) {
       let below = 2 * at + 1
-      const [left, right] = [heap[below], heap[below + 1]]
-      let child = left
-      if (left !== undefined && right !== undefined && before(right, left)) {
+      let child = heap[below]
+      const right = heap[below + 1]
+      if (child !== undefined && right !== undefined && before(right, child)) {
         child = right
         below++
       }

@@ -2,20 +2,22 @@
 // that leaves nothing of the process but what it had journaled.
 import type { Coordinator } from '@pitstop/coordinator/engine/coordinator'
 import type { Command } from '@pitstop/coordinator/domain/command'
-import { apply, emptyState } from '@pitstop/coordinator/domain/fold'
+import { applyAll, emptyState } from '@pitstop/coordinator/domain/fold'
 import { type NodePhase, type NodeState, type State, nodeOf } from '@pitstop/coordinator/domain/state'
 import type { Event, FleetEvent, Recorded } from '@pitstop/coordinator/domain/event'
 import type { Policy, StoredPlan } from '@pitstop/coordinator/domain/plan'
+import type { StoreMemory } from '@pitstop/coordinator/domain/restored'
 import type { WindowView } from '@pitstop/coordinator/domain/view'
 import { fleetStream } from '@pitstop/coordinator/ports'
 import type { Evidence } from './check-history.ts'
 import { coordinatorIn } from './coordinator-in-world.ts'
 import { History } from './history.ts'
-import { MemoryStore } from './memory-store.ts'
+import { MemoryStore, type StoreCopy } from './memory-store.ts'
 import { type Transit, SteadyTransit } from './network.ts'
 import { Process } from './process.ts'
 import { SimulatedGitLab } from './simulated-gitlab.ts'
 import { SimulatedHost } from './simulated-host.ts'
+import { SqliteStore } from './sqlite-store.ts'
 import type { Killer, StoreGoes } from './store-port.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -36,6 +38,8 @@ export interface WorldOptions {
   readonly platforms?: number
   readonly leaseMs?: number
   readonly start?: number
+  /** On the real SQLite store instead of one in memory; it is closed by whoever asks for it. */
+  readonly onSqlite?: boolean
 }
 
 type DistributedOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
@@ -52,15 +56,25 @@ export class World {
   readonly storages = new Map<string, readonly string[]>()
   readonly policy: Policy
   readonly troubles: string[] = []
+  /** What a coordinator warned of. */
+  readonly warnings: string[] = []
   /** Troubles that only a developer can explain. */
   readonly defects: string[] = []
   readonly initialWeights: Readonly<Record<string, number>>
   /** The break-glass file of each machine. */
   readonly glass = new Map<string, string>()
   glassFails = false
+  /** What each machine remembers of the store beside its break-glass file; null = machines remember nothing, only agents do. */
+  memories: Map<string, StoreMemory> | null = null
+  /** The newest row of which a coordinator knows that it is stored. */
+  heard = 0
+  /** When the store was put back last. */
+  putBackAt: number | null = null
   appends = 0
   killAt: Killer = () => null
   embeddedStore = true
+  /** What a shared store's own clock is ahead. */
+  storeClockOffMs = 0
   storeGoes: () => StoreGoes = () => 'well'
   transit: Transit
   /** Told of each process that is killed. */
@@ -74,11 +88,11 @@ export class World {
   readonly closesAt: number
   readonly leaseMs: number
 
-  constructor({ nodes = 4, policy = {}, closesInMs = 300 * minutes, reports = true, storagesPerNode = 1, platforms = 1, leaseMs = 30_000, start = Date.UTC(2026, 10, 22, 2) }: WorldOptions = {}) {
+  constructor({ nodes = 4, policy = {}, closesInMs = 300 * minutes, reports = true, storagesPerNode = 1, platforms = 1, leaseMs = 30_000, start = Date.UTC(2026, 10, 22, 2), onSqlite = false }: WorldOptions = {}) {
     this.start = start
     this.clock = new VirtualClock(start)
     this.transit = new SteadyTransit(this.clock)
-    this.store = new MemoryStore('lab', () => this.clock.now())
+    this.store = new (onSqlite ? SqliteStore : MemoryStore)('lab', () => this.clock.now() + this.storeClockOffMs)
     this.policy = { ...standardPolicy, ...policy }
     this.closesAt = start + closesInMs
     this.leaseMs = leaseMs
@@ -155,7 +169,19 @@ export class World {
     if (process !== null) this.onKilled(process)
     this.history.add({ at: this.clock.now(), what: 'coordinator-killed', by: process?.name ?? '' })
     // The kernel drops the process's lock on an embedded store; its successor need not wait for the lease.
+    if (this.embeddedStore) this.store.crashed()
     if (this.embeddedStore && this.store.lease !== null) this.store.lease = { ...this.store.lease, expiresAt: 0 }
+  }
+
+  /** A backup is put back while no coordinator runs; hosts, GitLab and the coordinators' machines keep what happened. */
+  putBackStore(copy: StoreCopy, machine = this.#process?.machine ?? ''): void {
+    this.#folded = null
+    this.putBackAt = this.clock.now()
+    const happening = { at: this.clock.now(), seq: this.store.rows.length }
+    const times = this.#journaledAt.splice(copy.rows)
+    const lost = this.store.putBack(copy).map(({ stream, recorded }, index) => ({ stream, recorded, at: times[index] ?? 0 }))
+    this.history.happenings.push({ ...happening, what: 'store-put-back', kept: copy.rows, lost, heard: this.heard, glass: this.glass.get(machine) ?? '' })
+    this.heard = Math.min(this.heard, copy.rows)
   }
 
   /** The wall clock of the coordinator's machine is set. */
@@ -198,7 +224,7 @@ export class World {
   /** For the history checker. */
   evidence(): Evidence {
     return {
-      happenings: this.history.happenings, journal: this.events(), fleet: this.#rowsOf<FleetEvent>(fleetStream), journaledAt: (seq) => this.#journaledAt[seq - 1] ?? 0, plan: this.plan.plan, initialWeights: this.initialWeights,
+      happenings: this.history.happenings, journal: this.events(), fleet: this.#rowsOf<FleetEvent>(fleetStream), journaledAt: (seq) => this.#journaledAt[seq - 1] ?? 0, plan: this.plan.plan, planHash: this.plan.hash, initialWeights: this.initialWeights,
       finalWeights: this.gitlab.weights, assignerActive: this.gitlab.scheduleActive, mostWritesAtOnce: this.gitlab.mostWritesAtOnce, overtakenWrites: this.gitlab.overtaken
     }
   }
@@ -217,7 +243,7 @@ export class World {
   /** The state by the journal, folded on from where it was folded last. */
   state(): State {
     if (this.#folded?.stored !== this.plan) this.#folded = emptyState(this.plan)
-    for (const row of this.#rowsAfter(this.#folded.seq)) this.#folded = apply(this.#folded, row)
+    this.#folded = applyAll(this.#folded, this.#rowsAfter(this.#folded.seq))
     return this.#folded
   }
 

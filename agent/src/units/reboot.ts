@@ -15,7 +15,8 @@ export async function reboot(context: UnitContext): Promise<void> {
   const { store, id, files, manager, settings, now } = context
   const order = store.read(id)
   if (order?.accepted?.reboot === undefined) return
-  const wait = order.accepted.acceptedAtMs + order.accepted.reboot.delayMs - now()
+  // Given again under a new epoch it is scheduled anew: the delay is people's time to object.
+  const wait = Math.max(order.accepted.acceptedAtMs, order.grant?.notBeforeMs ?? 0) + order.accepted.reboot.delayMs - now()
   if (wait > 0) await sleep(Math.min(wait, order.accepted.reboot.delayMs))
   // What Gitaly is working on will have to end before it does; neither answer is a condition for anything.
   const asked = Promise.withResolvers<readonly [number, readonly string[] | undefined]>()

@@ -2,8 +2,9 @@
 // instead. Every command carries who, why and what the person saw: a stale view is refused with what changed.
 import { Fault, reason } from '@pitstop/shared/fault'
 import type { Event } from './event.ts'
+import { handedOver } from './fleet-state.ts'
 import { budgetSpent, failures } from './slots.ts'
-import { type NodeState, type State, labelOf, openObligations } from './state.ts'
+import { type NodePhase, type NodeState, type State, labelOf, openObligations } from './state.ts'
 
 interface Said {
   readonly by: string
@@ -19,7 +20,8 @@ export type Command = Said & (
   | { readonly kind: 'retry', readonly node: string, readonly mode?: RetryMode | undefined }
   | { readonly kind: 'skip', readonly node: string }
   | { readonly kind: 'write-off', readonly node: string }
-  | { readonly kind: 'hand-over', readonly obligation: string }
+  /** shown: what GitLab shows of it now, in words. */
+  | { readonly kind: 'hand-over', readonly obligation: string, readonly shown?: string | undefined }
 )
 
 /** @throws Fault NOT_NOW, NOT_FOUND, STALE_VIEW, BUDGET_SPENT, NO_WINDOW, INVALID_INPUT */
@@ -60,10 +62,21 @@ export function command(state: State, said: Command): Event[] {
       const obligation = state.obligations.get(said.obligation)
       if (obligation === undefined) throw new Fault('NOT_FOUND', `there is no obligation ${said.obligation}`, { hint: 'pitstop obligations' })
       if (obligation.status !== 'open') throw new Fault('NOT_NOW', `${obligation.id} is ${obligation.status} already (${obligation.text ?? ''})`)
-      return [{ type: 'obligation-settled', id: obligation.id, how: 'void', by, text: `handed over to ${by}: ${why}` }]
+      return [{ type: 'obligation-settled', id: obligation.id, how: 'void', by, text: handedOver(by, why, said.shown) }]
     }
     default: return said satisfies never
   }
+}
+
+/** Phases in which another window of the plan has nothing for a node, and a person could not ask for it either. */
+const through: ReadonlySet<NodePhase> = new Set(['done', 'current', 'skipped', 'written-off'])
+
+/** A window that would close at once is not opened. @throws Fault NOT_NOW */
+export function requireWorkLeft({ stored, window, nodes }: State): void {
+  const phases = [...nodes.values()].map(({ phase }) => phase)
+  if (!phases.every((phase) => through.has(phase))) return
+  const counts = [...through].flatMap((phase) => { const times = phases.filter((each) => each === phase).length; return times === 0 ? [] : [`${times} ${phase}`] })
+  throw new Fault('NOT_NOW', `nothing is left to do in plan ${stored.hash.slice(0, 12)} after window ${window.number}: ${counts.join(', ')}`, { hint: 'make a new plan: pitstop plan create --for 6h --reason "…"; or one node: pitstop node patch FQDN' })
 }
 
 function resume(state: State, said: Said, raiseBudgetBy: number): Event[] {

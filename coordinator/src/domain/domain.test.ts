@@ -1,13 +1,14 @@
 // The pure core against slow, obvious twins.
 import fc from 'fast-check'
 import t from 'tap'
-import { audit } from './audit.ts'
+import { type AuditFacts, audit } from './audit.ts'
 import { command } from './command.ts'
 import type { WeightChange } from './effect.ts'
 import type { Event, Recorded } from './event.ts'
 import { apply, emptyState } from './fold.ts'
 import type { HostView } from './observed.ts'
-import { breakGlass, payByHand, payableWeights } from './obligations.ts'
+import { breakGlass } from './break-glass.ts'
+import { payByHand, payableWeights, shownNow } from './obligations.ts'
 import { type Plan, type Policy, estimatePlan, openPlan, sealPlan } from './plan.ts'
 import { failures, slotsFree } from './slots.ts'
 import { planScheduleWrite } from './schedule.ts'
@@ -161,11 +162,12 @@ void t.test('a weight is payable when its node is healthy or was never hurt, and
 void t.test('break-glass: one line per unpaid promise, whole-hash and shell-safe', async (t) => {
   const byHand = { gitlab: 'https://gitlab.test', assigner: { url: 'https://ops.test', project: 'group/assigner', schedule: 7 } }
   const state = stateAfter([{ type: 'obligation-opened', id: 'weight:a', kind: 'weight', subject: 'a', node: 'a', previous: 70 }, { type: 'obligation-opened', id: 'assigner', kind: 'assigner', subject: 'w', node: null, previous: true }])
-  const text = breakGlass(state, byHand)
+  const written = { at: Date.UTC(2026, 10, 23, 6, 41, 30), holder: 'vm/1/ab', epoch: 5, entry: 9 }
+  const text = breakGlass(state, [], byHand, written)
   t.match(text, /jq '\{repository_storages_weighted: \(\(\.repository_storages_weighted \/\/ error\("no weights in the answer"\)\) \+ \{"a": 70\}\)\}'/)
   t.match(text, /projects\/group%2Fassigner\/pipeline_schedules\/7\?active=true/)
   const paid = stateAfter([{ type: 'obligation-opened', id: 'weight:a', kind: 'weight', subject: 'a', node: 'a', previous: 70 }, { type: 'obligation-settled', id: 'weight:a', how: 'paid', by: 'pitstop', text: 't' }])
-  t.notMatch(breakGlass(paid, byHand), /curl/)
+  t.notMatch(breakGlass(paid, [], byHand, written), /curl/)
   const [obligation] = [...state.obligations.values()]
   t.match(obligation === undefined ? '' : payByHand(byHand, { ...obligation, subject: `it's` }), /'\\''/, 'a quote in a storage name does not leave the quotes')
 })
@@ -173,12 +175,29 @@ void t.test('break-glass: one line per unpaid promise, whole-hash and shell-safe
 void t.test('the audit names every difference and what the journal knows of it', async (t) => {
   const opened: Recorded<Event> = { seq: 1, at: 1, epoch: 1, event: { type: 'window-opened', window: 1, by: 'a', reason: 'r', closesAt: 9, weights: { a: 5, x: 3 }, assignerActive: true } }
   const state = apply(emptyState(sealPlan(planOf())), opened)
-  t.same(audit(state, { a: 5, x: 3 }, true), [])
-  t.match(audit(state, { a: 0, x: 4 }, false), [{ text: /a: 5 at opening, 0 now \(pitstop has no explanation\)/ }, { text: /x: 3 at opening, 4 now \(not a storage of this plan\)/ }, { code: 'ASSIGNER_INACTIVE' }])
+  const told = (weights: Record<string, number>, scheduleActive: boolean, more: Partial<AuditFacts> = {}, of = state) => audit(of, { weights, scheduleActive, hosts: new Map(), takenOver: new Map(), now: 0, ...more })
+  t.same(told({ a: 5, x: 3 }, true), [])
+  t.match(told({ a: 0, x: 4 }, false), [{ text: /a: 5 at opening, 0 now \(pitstop has no explanation\)/ }, { text: /x: 3 at opening, 4 now \(not a storage of this plan\)/ }, { code: 'ASSIGNER_INACTIVE' }])
   const promise = { id: 'hook-x', what: 'undo hook before-upgrade/50-chef', dueAt: 2000, lastError: '' }
-  const hosts = (part: object, clockOffsetMs = 0) => new Map([['a', { promises: [{ ...promise, ...part }], clockOffsetMs } as unknown as HostView]])
-  t.same(audit(state, { a: 5, x: 3 }, true, hosts({}), 2000), [], 'what is not due yet the host pays by itself')
-  t.match(audit(state, { a: 5, x: 3 }, true, hosts({}), 2001), [{ code: 'HOST_PROMISE_UNPAID', text: /^a has not put back in time: undo hook/, hint: 'on a: pitstop-agent pay hook-x' }])
-  t.same(audit(state, { a: 5, x: 3 }, true, hosts({}, -5), 2001), [], 'due by the host\'s clock')
-  t.match(audit(state, { a: 5, x: 3 }, true, hosts({ lastError: 'chef is away' }), 0), [{ text: /\(chef is away\)/ }])
+  const hosts = (part: object, clockOffsetMs = 0) => ({ hosts: new Map([['a', { promises: [{ ...promise, ...part }], clockOffsetMs } as unknown as HostView]]) })
+  t.same(told({ a: 5, x: 3 }, true, { ...hosts({}), now: 2000 }), [], 'what is not due yet the host pays by itself')
+  t.match(told({ a: 5, x: 3 }, true, { ...hosts({}), now: 2001 }), [{ code: 'HOST_PROMISE_UNPAID', text: /^a has not put back in time: undo hook/, hint: 'on a: pitstop-agent pay hook-x' }])
+  t.same(told({ a: 5, x: 3 }, true, { ...hosts({}, -5), now: 2001 }), [], 'due by the host\'s clock')
+  t.match(told({ a: 5, x: 3 }, true, hosts({ lastError: 'chef is away' })), [{ text: /\(chef is away\)/ }])
+})
+
+void t.test('the audit names who took a promise over, and why', async (t) => {
+  const owed: Event = { type: 'obligation-opened', id: 'weight:a', kind: 'weight', subject: 'a', node: 'a', previous: 5 }
+  const facts = { weights: {}, scheduleActive: true, hosts: new Map(), takenOver: new Map(), now: 0 }
+  const handed = command(stateAfter([owed]), { kind: 'hand-over', obligation: 'weight:a', by: 'ada', reason: 'retired', shown: shownNow({ kind: 'weight', previous: 5 }, 0) })
+  t.match(handed, [{ how: 'void', by: 'ada', text: 'handed over to ada: retired (then GitLab shows 0, it was 5)' }])
+  const opened: Event = { type: 'window-opened', window: 2, by: 'a', reason: 'r', closesAt: 9, weights: { a: 5 }, assignerActive: true }
+  t.match(audit(stateAfter([opened, owed, ...handed]), { ...facts, weights: { a: 0 } }), [{ text: 'weight of a: 5 at opening, 0 now (handed over to ada: retired (then GitLab shows 0, it was 5))' }])
+  const found = (at: number) => ({ ...facts, weights: { a: 0 }, takenOver: new Map([['weight:a', { at, text: 'handed over to bob: INC-815' }]]) })
+  const state = stateAfter([opened])
+  t.match(audit(state, found(state.window.openedAt)), [{ text: /0 now \(handed over to bob: INC-815\)/ }], 'also what a restored store had lost')
+  t.match(audit(state, found(state.window.openedAt - 1)), [{ text: /pitstop has no explanation/ }], 'not for what happened since')
+  t.equal(shownNow({ kind: 'weight', previous: 5 }, 5), 'GitLab shows 5, as it was')
+  t.equal(shownNow({ kind: 'assigner', previous: true }, false), 'GitLab shows the assigner inactive, it was the assigner active')
+  t.equal(shownNow({ kind: 'weight', previous: 5 }, null), 'GitLab does not show it; it was 5')
 })

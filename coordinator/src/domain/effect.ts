@@ -30,15 +30,28 @@ export type Effect =
   | { readonly kind: 'look-around', readonly nodes: readonly string[] }
   | { readonly kind: 'audit' }
 
+/** A node's keys are made once: what is asked for at every node of every decision should not be a new text each time. */
+function keyed(what: string): (node: string) => string {
+  const keys = new Map<string, string>()
+  return (node) => {
+    const key = keys.get(node) ?? `${what} ${node}`
+    keys.set(node, key)
+    return key
+  }
+}
+export const orderKey = keyed('order')
+export const lookKey = keyed('look')
+const finalCheckKey = keyed('final-check')
+
 /** Two effects with one key never run at once. All GitLab writes share one key: one writer, one write at a time. */
 export function effectKey(effect: Effect): string {
   switch (effect.kind) {
     case 'set-schedule': case 'cancel-pipeline': case 'write-weights': return 'gitlab-write'
     case 'observe-gitlab': case 'look-around': case 'audit': return effect.kind
-    case 'order': return `order ${effect.order.node}`
-    case 'settle-order': case 'cancel-reboot': return `order ${effect.node}`
-    case 'look': return `look ${effect.node}`
-    case 'final-check': return `final-check ${effect.node}`
+    case 'order': return orderKey(effect.order.node)
+    case 'settle-order': case 'cancel-reboot': return orderKey(effect.node)
+    case 'look': return lookKey(effect.node)
+    case 'final-check': return finalCheckKey(effect.node)
     default: return effect satisfies never
   }
 }

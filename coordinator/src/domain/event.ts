@@ -86,12 +86,13 @@ export type FleetEvent =
   | { readonly type: 'unfrozen', readonly by: string, readonly reason: string }
   /** release: of the coordinator that took it; missing before 0.2. */
   | { readonly type: 'lease-taken', readonly holder: string, readonly address: string, readonly release?: string }
-  /** The store is not what it was: from a backup, failed over, or another one. `was`: its incarnation as it was known here. */
-  | { readonly type: 'store-restored', readonly incarnation: string, readonly was: string, readonly reasons: readonly Reason[] }
+  /** The store is not what it was: from a backup, failed over, or another one. `was`: its incarnation as it was known here. orders: those that agents have and the journal has not; missing before 0.2. */
+  | { readonly type: 'store-restored', readonly incarnation: string, readonly was: string, readonly reasons: readonly Reason[], readonly orders?: readonly string[] }
   /** A promise that a restored journal does not hold and that is still unpaid as far as can be told. A person settles it. */
   | { readonly type: 'obligation-found', readonly id: string, readonly kind: ObligationKind, readonly subject: string, readonly node: string | null,
       readonly previous: number | boolean, readonly text: string }
-  | { readonly type: 'obligation-cleared', readonly id: string, readonly by: string, readonly reason: string }
+  /** text: what GitLab showed just then; missing before 0.2. */
+  | { readonly type: 'obligation-cleared', readonly id: string, readonly by: string, readonly reason: string, readonly text?: string }
   | { readonly type: 'report-observed', readonly node: string, readonly orderId: string, readonly bootId: string, readonly status: 'healthy' | 'unhealthy' | 'unknown' }
 
 export const eventVersion = 1

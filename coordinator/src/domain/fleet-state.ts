@@ -1,6 +1,11 @@
 // What the fleet's own journal folds into: frozen or not, which stores there were before this one, and promises that a
 // restored store had lost. Pure.
+import type { Reason } from '@pitstop/shared/fault'
+import { idOfFound } from './break-glass-lines.ts'
 import type { FleetEvent, ObligationKind, Recorded } from './event.ts'
+
+/** @param shown what GitLab showed just then. */
+export const handedOver = (by: string, why: string, shown: string | undefined): string => `handed over to ${by}: ${why}${shown === undefined ? '' : ` (then ${shown})`}`
 
 /** A promise that a restored journal does not hold. Unpaid until a person says otherwise. */
 export interface FoundObligation {
@@ -17,14 +22,25 @@ export interface FoundObligation {
 export interface FleetState {
   readonly frozen: { readonly by: string, readonly reason: string } | null
   readonly found: ReadonlyMap<string, FoundObligation>
+  /** Found promises that a named person has taken over, by the id that they had in their own journal. */
+  readonly takenOver: ReadonlyMap<string, { readonly at: number, readonly text: string }>
   /** Incarnations that ended in a store that was found restored. */
   readonly past: ReadonlySet<string>
+  /** When the store was last found restored; null = never. */
+  readonly restoredAt: number | null
+  /** Why that was. */
+  readonly restoredWhy: readonly Reason[]
+  /** Orders of a lost time that were told when they were found: known, though no intent of them is journaled. */
+  readonly toldOrders: ReadonlySet<string>
   /** Release of the coordinator that acted last, as far as it is told. */
   readonly release: string | null
   readonly seq: number
 }
 
-export const noFleet: FleetState = { frozen: null, found: new Map(), past: new Set(), release: null, seq: 0 }
+/** promises: how many of those that it had lost no person has settled yet. */
+export interface Restored { readonly at: number, readonly reasons: readonly Reason[], readonly promises: number }
+
+export const noFleet: FleetState = { frozen: null, found: new Map(), takenOver: new Map(), past: new Set(), restoredAt: null, restoredWhy: [], toldOrders: new Set(), release: null, seq: 0 }
 
 export const foldFleet = (journal: readonly Recorded<FleetEvent>[], from: FleetState = noFleet): FleetState => journal.reduce(apply, from)
 
@@ -34,7 +50,7 @@ function apply(state: FleetState, { seq, at, event }: Recorded<FleetEvent>): Fle
     case 'frozen': return { ...next, frozen: { by: event.by, reason: event.reason } }
     case 'unfrozen': return { ...next, frozen: null }
     case 'lease-taken': return { ...next, release: event.release ?? null }
-    case 'store-restored': return { ...next, past: new Set(state.past).add(event.was) }
+    case 'store-restored': return { ...next, past: new Set(state.past).add(event.was), restoredAt: at, restoredWhy: event.reasons, toldOrders: new Set([...state.toldOrders, ...event.orders ?? []]) }
     case 'obligation-found': {
       const { id, kind, subject, node, previous, text } = event
       return { ...next, found: new Map(state.found).set(id, { id, kind, subject, node, previous, text, foundAt: at }) }
@@ -42,7 +58,7 @@ function apply(state: FleetState, { seq, at, event }: Recorded<FleetEvent>): Fle
     case 'obligation-cleared': {
       const found = new Map(state.found)
       found.delete(event.id)
-      return { ...next, found }
+      return { ...next, found, takenOver: new Map(state.takenOver).set(idOfFound(event.id), { at, text: handedOver(event.by, event.reason, event.text) }) }
     }
     case 'report-observed': return next
     default: return event satisfies never

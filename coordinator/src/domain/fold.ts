@@ -1,12 +1,13 @@
 // Journal → state. Knows what each event means for the state, and nothing of order, time or policy.
 import { Fault } from '@pitstop/shared/fault'
 import type { Event, NodeStepName, Recorded, StepName } from './event.ts'
+import { Making } from './making.ts'
 import type { StoredPlan } from './plan.ts'
-import { type NodePhase, type NodeState, type State, type StepState, type WindowState } from './state.ts'
+import type { NodePhase, NodeState, State, StepState, WindowState } from './state.ts'
 
 const damaged = (seq: number, what: string): Fault => new Fault('STORE_CORRUPT', `event ${seq} of the journal ${what}`)
 
-function nodeIn(state: State, name: string, seq: number): NodeState {
+function nodeIn(state: Making, name: string, seq: number): NodeState {
   const node = state.nodes.get(name)
   if (node === undefined) throw damaged(seq, `is about ${name}, which is not in the plan`)
   return node
@@ -27,15 +28,23 @@ export const emptyState = (stored: StoredPlan): State => ({
   manifests: new Map(), obligations: new Map(), writesInDoubt: new Map(), seq: 0, lastAt: 0
 })
 
-export const fold = (stored: StoredPlan, journal: readonly Recorded<Event>[]): State =>
-  journal.reduce(apply, emptyState(stored))
+export const fold = (stored: StoredPlan, journal: readonly Recorded<Event>[]): State => applyAll(emptyState(stored), journal)
 
-export function apply(state: State, recorded: Recorded<Event>): State {
-  const next = applyEvent(state, recorded)
-  return { ...next, writesInDoubt: writesInDoubt(state, recorded.event), seq: recorded.seq, lastAt: recorded.at }
+export const apply = (state: State, recorded: Recorded<Event>): State => applyAll(state, [recorded])
+
+/** The state before stays as it was. */
+export function applyAll(state: State, journal: readonly Recorded<Event>[]): State {
+  const next = new Making(state)
+  for (const recorded of journal) {
+    next.writesInDoubt = writesInDoubt(next, recorded.event)
+    enter(next, recorded)
+    next.seq = recorded.seq
+    next.lastAt = recorded.at
+  }
+  return next.made()
 }
 
-function writesInDoubt({ writesInDoubt: before }: State, event: Event): State['writesInDoubt'] {
+function writesInDoubt({ writesInDoubt: before }: Making, event: Event): State['writesInDoubt'] {
   if (event.type !== 'step-intended' && event.type !== 'step-done' && event.type !== 'step-ended') return before
   const key = `${event.step} ${event.node ?? ''}`
   const landsBy = event.type === 'step-intended' ? event.facts.landsBy : undefined
@@ -46,28 +55,25 @@ function writesInDoubt({ writesInDoubt: before }: State, event: Event): State['w
   return after
 }
 
-function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): State {
-  const window = (change: Partial<WindowState>): State => ({ ...state, window: { ...state.window, ...change, version: seq } })
-  const node = (name: string, change: (node: NodeState) => Partial<NodeState>): State => {
-    const before = nodeIn(state, name, seq)
-    return { ...state, nodes: new Map(state.nodes).set(name, { ...before, ...change(before), version: seq }) }
+function enter(next: Making, { event, at, seq, epoch }: Recorded<Event>): void {
+  const window = (change: Partial<WindowState>): void => { next.window = { ...next.window, ...change, version: seq } }
+  const node = (name: string, change: (node: NodeState) => Partial<NodeState>): void => {
+    const before = nodeIn(next, name, seq)
+    next.setNode({ ...before, ...change(before), version: seq })
   }
-  const phase = (name: string, to: NodePhase, change: Partial<NodeState> = {}): State =>
-    node(name, () => ({ phase: to, phaseSince: at, ...change }))
-  const final = (name: string, to: NodePhase, change: Partial<NodeState> = {}): State =>
-    phase(name, to, { holdsSlot: false, overdue: false, ...change })
+  const phase = (name: string, to: NodePhase, change: Partial<NodeState> = {}): void => { node(name, () => ({ phase: to, phaseSince: at, ...change })) }
+  const final = (name: string, to: NodePhase, change: Partial<NodeState> = {}): void => { phase(name, to, { holdsSlot: false, overdue: false, ...change }) }
 
   switch (event.type) {
     case 'window-opened':
-      return {
-        ...window({
-          ...noWindow, number: event.window, phase: 'opening', by: event.by, reason: event.reason, openedAt: at, closesAt: event.closesAt,
-          failureBudget: Math.max(state.stored.plan.policy.failureBudget, state.window.failureBudget),
-          weightsAtOpening: event.weights, assignerAtOpening: event.assignerActive
-        }),
-        windowSteps: {},
-        nodes: new Map([...state.nodes].map(([name, each]) => [name, event.window > 1 ? carryOver(each, at, seq) : each]))
-      }
+      window({
+        ...noWindow, number: event.window, phase: 'opening', by: event.by, reason: event.reason, openedAt: at, closesAt: event.closesAt,
+        failureBudget: Math.max(next.stored.plan.policy.failureBudget, next.window.failureBudget),
+        weightsAtOpening: event.weights, assignerAtOpening: event.assignerActive
+      })
+      next.windowSteps = {}
+      if (event.window > 1) for (const each of next.nodes.values()) next.setNode(carryOver(each, at, seq))
+      return
     case 'window-rolling': return window({ phase: 'rolling' })
     case 'window-halted': return window({ halt: { reasons: event.reasons, at } })
     case 'window-paused': return window({ pause: { by: event.by, reasons: event.reasons, at } })
@@ -79,16 +85,17 @@ function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): S
     case 'window-audited': return window({ audit: event.differences })
     case 'window-closed': return window({ phase: 'closed', closedAt: at })
     case 'manifest-resolved':
-      return { ...state, manifests: new Map(state.manifests).set(event.platform, { hash: event.hash, packages: event.packages, node: event.node }) }
+      next.manifests = new Map(next.manifests).set(event.platform, { hash: event.hash, packages: event.packages, node: event.node })
+      return
 
     case 'step-intended':
-      return withStep(state, event.node, event.step, seq, () =>
+      return withStep(next, event.node, event.step, seq, () =>
         ({ status: 'intended', attempt: event.attempt, facts: event.facts, epoch, intendedAt: at, endedAt: null }))
     case 'step-done':
-      return withStep(state, event.node, event.step, seq, (before) =>
+      return withStep(next, event.node, event.step, seq, (before) =>
         ({ status: 'done', attempt: event.attempt, facts: { ...before?.facts, ...event.facts }, epoch, intendedAt: before?.intendedAt ?? at, endedAt: at }))
     case 'step-ended':
-      return withStep(state, event.node, event.step, seq, (before) =>
+      return withStep(next, event.node, event.step, seq, (before) =>
         ({ status: 'ended', attempt: event.attempt, facts: before?.facts ?? {}, epoch, intendedAt: before?.intendedAt ?? at, endedAt: at }))
 
     case 'node-admitted': return phase(event.node, 'preparing', { reasons: [] })
@@ -110,15 +117,16 @@ function applyEvent(state: State, { event, at, seq, epoch }: Recorded<Event>): S
 
     case 'obligation-opened': {
       const { id, kind, subject, previous } = event
-      const obligation = { id, kind, subject, node: event.node, previous, openedAt: at, status: 'open', settledBy: null, text: null } as const
-      return { ...state, obligations: new Map(state.obligations).set(id, obligation) }
+      next.setObligation({ id, kind, subject, node: event.node, previous, openedAt: at, status: 'open', settledBy: null, text: null })
+      return
     }
     case 'obligation-settled': {
-      const before = state.obligations.get(event.id)
+      const before = next.obligations.get(event.id)
       if (before === undefined) throw damaged(seq, `settles ${event.id}, which was never promised`)
-      return { ...state, obligations: new Map(state.obligations).set(event.id, { ...before, status: event.how, settledBy: event.by, text: event.text }) }
+      next.setObligation({ ...before, status: event.how, settledBy: event.by, text: event.text })
+      return
     }
-    default: return event satisfies never
+    default: event satisfies never
   }
 }
 
@@ -146,9 +154,12 @@ function carryOver(node: NodeState, at: number, seq: number): NodeState {
   return again.includes(node.phase) ? { ...node, ...retried(node, 'again', at, seq), askedFor: false, version: seq } : node
 }
 
-function withStep(state: State, node: string | null, step: StepName, seq: number, change: (before: StepState | undefined) => StepState): State {
-  if (node === null) return { ...state, windowSteps: { ...state.windowSteps, [step]: change(state.windowSteps[step]) } }
-  const before = nodeIn(state, node, seq)
+function withStep(next: Making, node: string | null, step: StepName, seq: number, change: (before: StepState | undefined) => StepState): void {
+  if (node === null) {
+    next.windowSteps = { ...next.windowSteps, [step]: change(next.windowSteps[step]) }
+    return
+  }
+  const before = nodeIn(next, node, seq)
   const name = step as NodeStepName
   const after = change(before.steps[name])
   // Drained anew, new projects must settle anew.
@@ -156,5 +167,5 @@ function withStep(state: State, node: string | null, step: StepName, seq: number
   const upgraded = before.upgraded || (name === 'upgrade' && after.status === 'done' && (after.facts.changes ?? 0) > 0)
   // An answer that came late is the truth all the same; a node that is down is cleared by health alone.
   const overdue = before.overdue && (after.status === 'intended' || before.phase === 'down')
-  return { ...state, nodes: new Map(state.nodes).set(node, { ...before, upgraded, overdue, steps: { ...steps, [name]: after }, version: seq }) }
+  next.setNode({ ...before, upgraded, overdue, steps: { ...steps, [name]: after }, version: seq })
 }

@@ -1,6 +1,8 @@
 // The checks before anything new starts. A closed gate says why; what cannot be read is closed.
 import { type Reason, reason } from '@pitstop/shared/fault'
 import type { Observed } from './observed.ts'
+import { perStateAnd } from './per-state.ts'
+import { planNodeOf } from './plan.ts'
 import { budgetSpent, failures, slotsTaken } from './slots.ts'
 import type { State } from './state.ts'
 
@@ -27,8 +29,9 @@ export const budgetReason = (state: State): Reason =>
   reason('BUDGET_SPENT', `${failures(state).map((node) => node.node).join(', ')} failed or unknown: the budget of ${state.window.failureBudget} over the plan is spent`)
 
 /** What GitLab's own state has against another node going: the assigner awake, or a weight raised on a node that is down. */
-export function gitlabGates(state: State, reading: NonNullable<Observed['gitlab']>): Reason[] {
-  const { policy, nodes } = state.stored.plan
+export const gitlabGates = perStateAnd((state, reading: NonNullable<Observed['gitlab']>): readonly Reason[] => {
+  const { plan } = state.stored
+  const { policy } = plan
   const reasons: Reason[] = []
   if (policy.assigner !== 'none') {
     if (reading.scheduleActive === true) reasons.push(reason('ASSIGNER_ACTIVE', 'the weight assigner is active in mid-window: it would rewrite every weight'))
@@ -38,7 +41,7 @@ export function gitlabGates(state: State, reading: NonNullable<Observed['gitlab'
     // A reading from before the weight was set to 0 says nothing.
     for (const { node, steps } of slotsTaken(state)) {
       if ((steps['zero-weight']?.endedAt ?? Infinity) >= reading.at) continue
-      const storages = nodes.find((each) => each.node === node)?.storages ?? []
+      const storages = planNodeOf(plan, node)?.storages ?? []
       for (const storage of storages.filter((each) => (reading.weights[each] ?? 0) > 0)) {
         reasons.push(reason('WEIGHT_CHANGED', `weight of ${storage} is ${reading.weights[storage] ?? 0} while ${node} is down: new projects would fail there`,
           'find out who raised it: it is theirs now and pitstop will not put it back; then: pitstop window resume'))
@@ -46,4 +49,4 @@ export function gitlabGates(state: State, reading: NonNullable<Observed['gitlab'
     }
   }
   return reasons
-}
+})

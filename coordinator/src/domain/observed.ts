@@ -1,5 +1,6 @@
 // What the coordinator knows of the world right now, beside the journal. Never journaled as it is, lost on a restart,
-// read again then. `at` is when the reading was *asked for*: an answer says nothing about later.
+// read again then. `at` is when the reading was *asked for*: an answer says nothing about later. The maps by node are live:
+// a decision reads them at once and keeps none of them.
 import type { Reason } from '@pitstop/shared/fault'
 import type { EvidenceItem, PackageVersion } from './event.ts'
 
@@ -94,8 +95,12 @@ export interface Observed {
   readonly gitlab: GitLabReading | null
   /** The last reading failed. */
   readonly gitlabFault: { readonly reason: Reason, readonly at: number } | null
-  /** The last weight or schedule write failed; nothing is written before `retryAt`. */
-  readonly writeFault: { readonly reason: Reason, readonly retryAt: number } | null
+  /** The last weight or schedule write failed at `at`; nothing is written before `retryAt`. */
+  readonly writeFault: { readonly reason: Reason, readonly at: number, readonly retryAt: number } | null
+  /** For how long a write whose answer was lost may still land, by the clock that never jumps: the journal has only the other. Live. */
+  readonly lostWrite: { leftMs(): number }
+  /** Pipelines that GitLab was told to cancel. One that takes its time to end is not told again. */
+  readonly cancelled: ReadonlySet<number>
   /** Weight changes that were refused before sending (floor, unknown storage), by node. */
   readonly refusedChanges: ReadonlyMap<string, readonly Reason[]>
   /** Keyed by node. */
@@ -113,7 +118,16 @@ export interface Observed {
   readonly inFlight: { has(key: string): boolean }
 }
 
-export const nothingObserved = (epoch: number): Observed => ({
-  epoch, frozen: null, gitlab: null, gitlabFault: null, writeFault: null, refusedChanges: new Map(), looks: new Map(), rebootOrders: new Map(),
-  agentFaults: new Map(), answered: new Map(), finalChecks: new Map(), around: null, progress: new Map(), inFlight: new Set()
+/** Whether what was observed at `at` still counts. If that is yet to come, the wall clock was set back: it is observed again. */
+export const stillCounts = (at: number, forMs: number, now: number): boolean => at <= now && now < at + forMs
+
+type ByNode = 'looks' | 'rebootOrders' | 'agentFaults' | 'answered' | 'finalChecks' | 'progress'
+/** What is observed node by node, for whoever observes. A fleet is looked at many times a second: no map is copied for a look. */
+export type Noted = { readonly [K in ByNode]: Observed[K] extends ReadonlyMap<string, infer What> ? Map<string, What> : never }
+
+export const nothingNoted = (): Noted =>
+  ({ looks: new Map(), rebootOrders: new Map(), agentFaults: new Map(), answered: new Map(), finalChecks: new Map(), progress: new Map() })
+
+export const nothingObserved = (epoch: number, noted = nothingNoted()): Observed => ({
+  epoch, frozen: null, gitlab: null, gitlabFault: null, writeFault: null, lostWrite: { leftMs: () => Infinity }, cancelled: new Set(), refusedChanges: new Map(), ...noted, around: null, inFlight: new Set()
 })

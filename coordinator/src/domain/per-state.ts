@@ -10,3 +10,12 @@ export function perState<T>(compute: (state: State) => T): (state: State) => T {
     return known.figure
   }
 }
+
+/** The same for a figure that rests on one thing more that never changes, as a reading of GitLab. */
+export function perStateAnd<With, T>(compute: (state: State, given: With) => T): (state: State, given: With) => T {
+  let known: { readonly state: State, readonly given: With, readonly figure: T } | null = null
+  return (state, given) => {
+    if (known?.state !== state || known.given !== given) known = { state, given, figure: compute(state, given) }
+    return known.figure
+  }
+}

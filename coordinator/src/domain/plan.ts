@@ -72,6 +72,18 @@ export interface Plan {
 
 export interface StoredPlan { readonly hash: string, readonly bytes: string, readonly plan: Plan }
 
+const byName = new WeakMap<Plan, ReadonlyMap<string, PlanNode>>()
+
+/** Asked at every node of every decision. A plan never changes, so its index is made once. */
+export function planNodeOf(plan: Plan, name: string): PlanNode | undefined {
+  let index = byName.get(plan)
+  if (index === undefined) {
+    index = new Map(plan.nodes.map((node) => [node.node, node]))
+    byName.set(plan, index)
+  }
+  return index.get(name)
+}
+
 export function sealPlan(plan: Plan): StoredPlan {
   const bytes = canonicalJson(plan)
   return { hash: sha256(bytes), bytes, plan }

@@ -1,5 +1,5 @@
 // Who may be down, who may prepare. A slot is the right to be down: freed by health or by a person, never by time.
-import type { Policy } from './plan.ts'
+import { type Policy, planNodeOf } from './plan.ts'
 import type { NodeState, State } from './state.ts'
 import { countsAsFailed } from './state.ts'
 import { perState } from './per-state.ts'
@@ -23,11 +23,11 @@ function batchStillFilling(state: State, policy: Policy): boolean {
 }
 
 /** How many more nodes may begin to prepare. */
-export function prepareFree(state: State): number {
+export const prepareFree: (state: State) => number = perState((state) => {
   let preparing = 0
   for (const { phase } of state.nodes.values()) if (phase === 'preparing' || phase === 'prepared') preparing++
   return Math.max(0, state.stored.plan.policy.prepareAhead - preparing)
-}
+})
 
 export const failures: (state: State) => readonly NodeState[] = perState((state) => [...state.nodes.values()].filter(countsAsFailed))
 export const budgetSpent = (state: State): boolean => failures(state).length >= state.window.failureBudget
@@ -40,8 +40,13 @@ export function canaryOf(state: State, platform: string): NodeState | undefined 
 }
 
 /** Some node of the platform is done, so the packages are known to boot. */
-export const platformProven = (state: State, platform: string): boolean =>
-  state.stored.plan.nodes.some(({ node, platform: its }) => {
-    const phase = state.nodes.get(node)?.phase
-    return its === platform && (phase === 'done' || phase === 'returning')
-  })
+export const platformProven = (state: State, platform: string): boolean => provenPlatforms(state).has(platform)
+
+const provenPlatforms: (state: State) => ReadonlySet<string> = perState((state) => new Set(state.stored.plan.nodes.filter(({ node }) => {
+  const phase = state.nodes.get(node)?.phase
+  return phase === 'done' || phase === 'returning'
+}).map(({ platform }) => platform)))
+
+/** Platforms of the nodes that hold a slot. */
+export const platformsDown: (state: State) => ReadonlySet<string> = perState((state) =>
+  new Set(slotsTaken(state).flatMap(({ node }) => planNodeOf(state.stored.plan, node)?.platform ?? [])))

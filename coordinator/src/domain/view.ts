@@ -77,7 +77,7 @@ export function windowView(state: State, observed: Observed | null, report: Repo
       const self = state.nodes.get(node.node)
       if (self === undefined) throw new RangeError(node.node)
       return { ...nodeView(self, stored.plan.policy.soakMs), zone: node.zone, storages: node.storages,
-        progress: observed?.progress.get(node.node) ?? null, reasons: whyNow(self, report.nodes.get(node.node)) }
+        progress: observed?.progress.get(node.node) ?? null, reasons: whyNow(self, report.nodes.get(node.node) ?? (self.phase === 'waiting' ? report.waiting : null)) }
     }),
     obligations: [...state.obligations.values()].map((each) => each.status === 'open'
       ? { ...each, because: unpaidBecause(state, each), payByHand: payByHand(byHand, each) }
@@ -88,8 +88,8 @@ export function windowView(state: State, observed: Observed | null, report: Repo
 }
 
 /** What it waits for now; overdue says so first, for then waiting is not all that there is to do. */
-function whyNow(self: NodeState, now: readonly Reason[] | undefined): readonly Reason[] {
-  if (now === undefined) return self.reasons
+function whyNow(self: NodeState, now: readonly Reason[] | null): readonly Reason[] {
+  if (now === null) return self.reasons
   return self.overdue ? [...self.reasons, ...now.filter(({ code }) => !self.reasons.some((said) => said.code === code))] : now
 }
 

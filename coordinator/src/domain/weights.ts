@@ -3,10 +3,10 @@
 import { type Reason, reason } from '@pitstop/shared/fault'
 import type { WeightChange } from './effect.ts'
 import type { Event } from './event.ts'
-import { perState } from './per-state.ts'
+import { perState, perStateAnd } from './per-state.ts'
 import { type NodePhase, type NodeState, type Obligation, type State, openObligations, weightObligation } from './state.ts'
 
-type Weights = Readonly<Record<string, number>>
+export type Weights = Readonly<Record<string, number>>
 
 export interface WeightWrite {
   /** The whole hash to send; null = the world is as wanted already, nothing is sent. */
@@ -71,8 +71,11 @@ export function planWeightWrite(state: State, read: Weights, changes: readonly W
     }
     for (const storage of storages) {
       const id = weightObligation(storage)
-      const value = read[storage] ?? 0
       const promise = state.obligations.get(id)
+      const found = read[storage] ?? 0
+      // Handed over while a write of ours was on its way that was lost and landed: what it was before is in that promise.
+      const landed = promise?.status === 'void' && found === 0 && state.writesInDoubt.has(`zero-weight ${node}`)
+      const value = landed ? Number(promise.previous) : found
       // An open obligation already holds the true previous value: a lost write of ours may have landed since. Anything but
       // that value and our 0 was set by somebody else meanwhile: that is what goes back then.
       const theirs = promise?.status === 'open' && value !== 0 && value !== promise.previous
@@ -95,21 +98,49 @@ function judgeRestore(storage: string, current: number | undefined, previous: nu
   return { how: 'superseded', by: 'somebody else', text: `weight of ${storage} is ${current}; it was ${previous} before and 0 by pitstop: left as found` }
 }
 
+/**
+ * Promises that a person took over while the write that they were made for was on its way: the person saw the weight as it was, and
+ * it is 0 now by our hand. They are made anew. A node that was written off meanwhile was taken over with its weight at 0.
+ */
+export const handedOverMeanwhile = (state: State, { own }: Pick<WeightWrite, 'own'>): readonly Event[] =>
+  Object.keys(own).flatMap((storage): Event[] => {
+    const promise = state.obligations.get(weightObligation(storage))
+    const isTheirs = promise?.node == null || state.nodes.get(promise.node)?.phase === 'written-off'
+    if (own[storage] !== 0 || promise?.status !== 'void' || isTheirs) return []
+    return [{ type: 'obligation-opened', id: promise.id, kind: 'weight', subject: storage, node: promise.node, previous: promise.previous }]
+  })
+
 /** Own keys that do not read back as written, in words. */
 export const notAsWritten = (own: Weights, readBack: Weights): Reason[] =>
   Object.entries(own).filter(([storage, weight]) => readBack[storage] !== weight).map(([storage, weight]) =>
     reason('WEIGHT_CHANGED', `weight of ${storage} was set to ${weight} and reads back as ${readBack[storage] ?? 'nothing'}: somebody else writes weights`))
 
+/** GitLab asks no replica that is further behind than this. */
+const replicaLagMs = 60_000
+
+/** Own keys as our last write left them, and until when a reading that says otherwise is more likely old than news. */
+const leftAt = perState((state) => [...state.obligations.values()].flatMap(({ kind, subject, node, status, settledBy, previous }) => {
+  const steps = kind === 'weight' && node !== null ? state.nodes.get(node)?.steps : undefined
+  if (status === 'open') return steps?.['zero-weight']?.status === 'done' && steps['restore-weight']?.status !== 'intended' ? [{ storage: subject, weight: 0, until: Infinity }] : []
+  const restored = steps?.['restore-weight']
+  return status === 'paid' && settledBy === 'pitstop' && restored?.status === 'done' ? [{ storage: subject, weight: Number(previous), until: (restored.endedAt ?? 0) + replicaLagMs }] : []
+}))
+
+/**
+ * Whether a reading contradicts what pitstop wrote itself: it is from a replica that lags behind, or somebody else wrote meanwhile.
+ * A write begun on the former would undo our own, because the whole hash goes back.
+ */
+export const contradictsOwnWrites = (state: State, read: Weights, now: number): boolean =>
+  leftAt(state).some(({ storage, weight, until }) => now < until && read[storage] !== undefined && read[storage] !== weight)
+
 const mustStayZero: ReadonlySet<NodePhase> = new Set(['preparing', 'prepared', 'down', 'failed'])
 
 /** Weights that somebody else raised from our 0, by the latest reading; only readings asked for after our write count. */
-export function raisedByOthers(state: State, reading: { readonly at: number, readonly weights: Weights } | null): { obligation: Obligation, node: NodeState, weight: number }[] {
-  if (reading === null) return []
-  return zeroed(state).flatMap(({ obligation, node, since }) => {
+export const raisedByOthers = perStateAnd((state, reading: { readonly at: number, readonly weights: Weights } | null): readonly { obligation: Obligation, node: NodeState, weight: number }[] =>
+  reading === null ? [] : zeroed(state).flatMap(({ obligation, node, since }) => {
     const weight = reading.weights[obligation.subject] ?? 0
     return reading.at <= since || weight === 0 ? [] : [{ obligation, node, weight }]
-  })
-}
+  }))
 
 /** What pitstop has set to 0 and not yet to put back. Healthy nodes are about to get it back anyway; the write finds out. */
 const zeroed = perState((state) => openObligations(state).flatMap((obligation) => {
@@ -125,3 +156,6 @@ export const writesLandBy: (state: State) => number = perState((state) => Math.m
 /** The same state, with every write in doubt waited for at least until then: a predecessor's clock is not ours. */
 export const waitOut = (state: State, until: number): State =>
   ({ ...state, writesInDoubt: new Map([...state.writesInDoubt].map(([key, landsBy]) => [key, Math.max(landsBy, until)])) })
+
+/** The same state, with a write in doubt of which its journal knows nothing: the store lost the last of it. */
+export const waitOutUnknown = (state: State, until: number): State => ({ ...state, writesInDoubt: new Map(state.writesInDoubt).set('a lost journal', until) })

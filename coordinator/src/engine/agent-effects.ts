@@ -3,16 +3,18 @@
 import { Fault, asFault, reason } from '@pitstop/shared/fault'
 import { orderId } from '@pitstop/shared/order-id'
 import type { Effect, OrderRequest } from '../domain/effect.ts'
+import type { Event } from '../domain/event.ts'
 import type { HostView, Look, OrderView } from '../domain/observed.ts'
-import type { PlanNode } from '../domain/plan.ts'
+import { type PlanNode, planNodeOf } from '../domain/plan.ts'
 import type { State } from '../domain/state.ts'
 import { isRunning, nodeOf, stillHolds } from '../domain/state.ts'
 import type { OrderPayload } from '../ports.ts'
 import { runbook } from '../runbook/index.ts'
-import { isSentAgain, reattach } from '../runbook/order.ts'
+import { reattach } from '../runbook/order.ts'
 import { judgeFinalCheck } from '../runbook/point-of-no-return.ts'
+import { isSentAgain } from '../runbook/sent-again.ts'
 import { type View, stepOf } from '../runbook/step.ts'
-import { type Hands, drop, put } from './hands.ts'
+import type { Hands } from './hands.ts'
 import { readGitLab, rereadGitLab } from './gitlab-effects.ts'
 
 /** Lease that must be left when an order is sent: the agent fences everything later by its epoch. */
@@ -25,22 +27,28 @@ type Of<K extends Effect['kind']> = Extract<Effect, { kind: K }>
 
 /** @param decidedOn the state that the order was decided on; if it no longer holds nothing is journaled and nothing sent. */
 export async function giveOrder(hands: Hands, { order, intent }: Of<'order'>, decidedOn: State): Promise<void> {
-  const node = planNode(hands.journal.state, order.node)
+  if (await mayLeave(hands, order, intent, decidedOn)) await withAgent(hands, order.node, () => send(hands, order))
+}
+
+/** Journals the intent, if what was decided still holds. False: nothing may be sent. */
+async function mayLeave(hands: Hands, order: OrderRequest, intent: readonly Event[], decidedOn: State): Promise<boolean> {
   const decidedAt = hands.clock.monotonic()
   let holds = true
   await hands.journal.append((state) => {
     holds = hands.observed().frozen === null && stillHolds(decidedOn, state, [order.node])
     return holds ? intent : []
   })
-  if (!holds || (order.step === 'reboot' && hands.clock.monotonic() - decidedAt > rebootLeavesWithinMs)) return
-  await withAgent(hands, order.node, async () => {
-    hands.guard(sendMs)
-    const answer = await refusable(order, () => hands.agents.order(node, payload(hands, order), (percent, text) => {
-      hands.observe({ progress: put(hands.observed().progress, order.node, { percent, text }) })
-    }))
-    hands.observe({ progress: drop(hands.observed().progress, order.node) })
-    await conclude(hands, node, order.step, answer)
-  })
+  return holds && (order.step !== 'reboot' || hands.clock.monotonic() - decidedAt <= rebootLeavesWithinMs)
+}
+
+async function send(hands: Hands, order: OrderRequest): Promise<void> {
+  const node = planNode(hands.journal.state, order.node)
+  hands.guard(sendMs)
+  const answer = await refusable(order, () => hands.agents.order(node, payload(hands, order), (percent, text) => {
+    hands.noted.progress.set(order.node, { percent, text })
+  }))
+  hands.noted.progress.delete(order.node)
+  await conclude(hands, node, order.step, answer)
 }
 
 export async function settleOrder(hands: Hands, { node: name, step, orderId: id }: Of<'settle-order'>): Promise<void> {
@@ -51,15 +59,17 @@ export async function settleOrder(hands: Hands, { node: name, step, orderId: id 
     const host = await hands.agents.describe(node, hands.journal.epoch, [id])
     heard(hands, name)
     const answer = host.orders.find((order) => order.id === id) ?? absent(id)
-    const intended = stepOf(nodeOf(hands.journal.state, name), step)
-    if (intended !== undefined && isSentAgain(viewOf(hands, node), step, intended, answer, host.bootId)) {
-      if (step === 'reboot') hands.observe({ rebootOrders: put(hands.observed().rebootOrders, name, { order: answer, askedAt: hands.clock.now() }) })
-      await giveOrder(hands, { kind: 'order', order: reattach(viewOf(hands, node), step, intended), intent: [] }, hands.journal.state)
+    const view = viewOf(hands, node)
+    const intended = stepOf(view.self, step)
+    if (intended !== undefined && isSentAgain(view, step, intended, answer, host.bootId)) {
+      if (step === 'reboot') hands.noted.rebootOrders.set(name, { order: answer, askedAt: hands.clock.now() })
+      const order = reattach(view, step, intended)
+      if (await mayLeave(hands, order, [], view.state)) await send(hands, order)
       return
     }
     const before = hands.journal.state
     await conclude(hands, node, step, answer, host, askedAt)
-    if (hands.journal.state === before && answer.status !== 'running' && answer.status !== 'succeeded') {
+    if (hands.journal.state === before && answer.status !== 'accepted' && answer.status !== 'running' && answer.status !== 'succeeded') {
       throw new Fault('AGENT_ANSWER_INVALID', `what became of ${id} is not known yet (${name} says: ${answer.status})`, { hint: 'nothing to do: pitstop asks again' })
     }
   })
@@ -91,12 +101,12 @@ export async function look(hands: Hands, { node: name, orderId: id }: Of<'look'>
   const at = hands.clock.now()
   const { recheck } = nodeOf(hands.journal.state, name)
   const see = (seen: Pick<Look, 'verdict' | 'fault' | 'outside'>): void => {
-    hands.observe({ looks: put(hands.observed().looks, name, { at, recheck, ...seen }) })
+    hands.noted.looks.set(name, { at, recheck, ...seen })
   }
   try {
     const [verdict, outside] = await Promise.all([hands.agents.health(node, hands.journal.epoch, id, recheck), hands.agents.probeGitaly(node)])
     see({ verdict, outside, fault: null })
-    if (hands.observed().agentFaults.has(name)) hands.observe({ agentFaults: drop(hands.observed().agentFaults, name) })
+    hands.noted.agentFaults.delete(name)
   } catch (error) {
     const fault = asFault(error)
     if (fault.code === 'STALE_EPOCH') throw fault
@@ -108,7 +118,8 @@ export async function finalCheck(hands: Hands, { node: name }: Of<'final-check'>
   const node = planNode(hands.journal.state, name)
   const at = hands.clock.now()
   const { slotTakenSeq: slotSeq } = nodeOf(hands.journal.state, name)
-  hands.guard(sendMs)
+  // Only looks: frozen, it finds that gate closed too, and the slot goes back.
+  hands.guard(sendMs, true)
   const last = hands.observed().gitlab
   const [gitlab, host] = await Promise.all([
     (last === null ? readGitLab(hands) : rereadGitLab(hands, last)).catch((error: unknown) => asFault(error).toReason()),
@@ -120,7 +131,9 @@ export async function finalCheck(hands: Hands, { node: name }: Of<'final-check'>
   ])
   if ('code' in gitlab) hands.observe({ gitlabFault: { reason: gitlab, at: hands.clock.now() } })
   const check = { ...judgeFinalCheck(viewOf(hands, node), at, gitlab, host), slotSeq }
-  hands.observe({ finalChecks: put(hands.observed().finalChecks, name, check), agentFaults: 'code' in host ? put(hands.observed().agentFaults, name, { reason: host, at: hands.clock.now() }) : drop(hands.observed().agentFaults, name) })
+  hands.noted.finalChecks.set(name, check)
+  if ('code' in host) hands.noted.agentFaults.set(name, { reason: host, at: hands.clock.now() })
+  else hands.noted.agentFaults.delete(name)
 }
 
 /** Ask idle nodes whether anybody can be reached at all. */
@@ -131,7 +144,7 @@ export async function lookAround(hands: Hands, { nodes }: Of<'look-around'>): Pr
 }
 
 async function conclude(hands: Hands, node: PlanNode, step: string, answer: OrderView, seen?: HostView, now = hands.clock.now()): Promise<void> {
-  if (step === 'reboot') hands.observe({ rebootOrders: put(hands.observed().rebootOrders, node.node, { order: answer, askedAt: hands.clock.now() }) })
+  if (step === 'reboot') hands.noted.rebootOrders.set(node.node, { order: answer, askedAt: hands.clock.now() })
   // The process id of Gitaly beside the answer: a Gitaly that restarted under apt must not go unnoticed.
   const host = step === 'reboot' || answer.status === 'vetoed' ? null : seen ?? await hands.agents.describe(node, hands.journal.epoch, [])
   const gitaly = host === null ? null : { pid: host.gitalyPid, runs: host.gitalyRuns }
@@ -156,8 +169,8 @@ async function refusable(order: OrderRequest, call: () => Promise<OrderView>): P
 }
 
 function heard(hands: Hands, node: string): void {
-  const { agentFaults, answered } = hands.observed()
-  hands.observe({ agentFaults: drop(agentFaults, node), answered: put(answered, node, hands.clock.now()) })
+  hands.noted.agentFaults.delete(node)
+  hands.noted.answered.set(node, hands.clock.now())
 }
 
 /** An agent that fails to answer is an observation; the order it was about stays in doubt. */
@@ -168,7 +181,7 @@ async function withAgent(hands: Hands, node: string, work: () => Promise<void>):
   } catch (error) {
     const fault = asFault(error)
     if (!fault.code.startsWith('AGENT_') && fault.code !== 'ORDER_RUNNING') throw fault
-    hands.observe({ agentFaults: put(hands.observed().agentFaults, node, { reason: fault.toReason(), at: hands.clock.now() }) })
+    hands.noted.agentFaults.set(node, { reason: fault.toReason(), at: hands.clock.now() })
   }
 }
 
@@ -178,7 +191,8 @@ function payload(hands: Hands, order: OrderRequest): OrderPayload {
   const platform = planNode(state, order.node).platform
   return {
     order, epoch, fleet: plan.fleet, planHash: hash,
-    manifest: order.step === 'reboot' ? [] : state.manifests.get(platform)?.packages ?? [],
+    // An order that was told to resolve keeps to that, though somebody else has resolved since: its content is part of it.
+    manifest: order.step === 'reboot' || (order.step === 'stage' && order.manifestHash === '') ? [] : state.manifests.get(platform)?.packages ?? [],
     delayMs: plan.policy.rebootDelayMs, reason: plan.reason,
     deadlineMs: order.step === 'stage' ? plan.policy.deadlines.stageMs : plan.policy.deadlines.upgradeMs
   }
@@ -190,7 +204,7 @@ function viewOf(hands: Hands, node: PlanNode): View {
 }
 
 function planNode(state: State, name: string): PlanNode {
-  const node = state.stored.plan.nodes.find((each) => each.node === name)
+  const node = planNodeOf(state.stored.plan, name)
   if (node === undefined) throw new Fault('INTERNAL', `${name} is not in the plan`)
   return node
 }

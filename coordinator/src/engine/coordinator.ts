@@ -3,10 +3,10 @@
 import { Fault, type Reason, asFault } from '@pitstop/shared/fault'
 import type { Inventory } from '../adapters/inventory/port.ts'
 import { isFoundId } from '../domain/break-glass-lines.ts'
-import { type Command, command } from '../domain/command.ts'
+import { type Command, command, requireWorkLeft } from '../domain/command.ts'
 import type { Event, FleetEvent, Recorded } from '../domain/event.ts'
 import type { Effect } from '../domain/effect.ts'
-import { type FleetState, foldFleet, noFleet } from '../domain/fleet-state.ts'
+import { type FleetState, type Restored, foldFleet, noFleet } from '../domain/fleet-state.ts'
 import type { ByHand } from '../domain/obligations.ts'
 import type { Verdict } from '../domain/observed.ts'
 import type { Plan, StoredPlan } from '../domain/plan.ts'
@@ -14,14 +14,18 @@ import { type Preflight, preflight } from '../domain/preflight.ts'
 import { emptyReport } from '../domain/report.ts'
 import { type State, labelOf } from '../domain/state.ts'
 import { type ObligationView, type WindowView, windowView } from '../domain/view.ts'
-import { type LeaseRow, fleetStream } from '../ports.ts'
+import { waitOutUnknown } from '../domain/weights.ts'
+import { type LeaseRow, type StreamEvent, fleetStream } from '../ports.ts'
+import { BreakGlassKeeper } from './break-glass-keeper.ts'
 import { Engine } from './engine.ts'
 import type { LostWrite } from './hands.ts'
 import { type PreflightParts, gatherPreflight } from './gather-preflight.ts'
 import { Journal } from './journal.ts'
-import { lostPromiseLines, lostPromiseViews, requireNothingLost } from './lost-promises.ts'
+import { lostPromiseViews, requireNothingLost, whatGitLabShows } from './lost-promises.ts'
 import { PlanShelf } from './plan-shelf.ts'
 import type { PlanRequest } from './planning.ts'
+import { remembered } from './remembered-store.ts'
+import { StoreWatch } from './store-watch.ts'
 import type { Taken } from './take-over.ts'
 import { type Hold, Tenure, type TenureParts } from './tenure.ts'
 
@@ -43,6 +47,7 @@ export class Coordinator {
   readonly #parts: CoordinatorParts
   readonly #plans: PlanShelf
   readonly #tenure: Tenure
+  readonly #glass: BreakGlassKeeper
   #hold: Hold | null = null
   readonly #lostWrite: LostWrite = { mayLandUntil: 0 }
   #open: Open | null = null
@@ -50,18 +55,25 @@ export class Coordinator {
   #opening: Promise<unknown> = Promise.resolve()
   readonly #listeners = new Set<EventListener>()
 
-  constructor(parts: CoordinatorParts) {
+  constructor(given: CoordinatorParts) {
+    const watch = new StoreWatch()
+    const parts = { ...given, store: remembered(given.store, (seq) => {
+      watch.note(seq)
+      given.recollection?.note(seq)
+    }) }
     this.#parts = parts
     this.#plans = new PlanShelf(parts)
+    this.#glass = new BreakGlassKeeper(parts)
     this.#tenure = new Tenure(parts, {
       begin: (taken, hold) => { this.#begin(taken, hold) },
+      standBy: (holder) => { this.#glass.standBy(holder) },
       end: async () => {
         const ended = this.#open?.engine.stop()
         this.#open = null
         this.#hold = null
         await ended
       }
-    })
+    }, watch)
   }
 
   /**
@@ -78,11 +90,17 @@ export class Coordinator {
   get holder(): LeaseRow | null { return this.#tenure.holder }
   /** Why this coordinator does not act; null = it does. */
   get standing(): Reason | null { return this.#tenure.standing }
+  /** What holds for us while we act. */
   get frozen(): FleetState['frozen'] { return this.#fleet.frozen }
   /** Promises that a restored store had lost; a person settles them. */
-  async lostPromises(): Promise<ObligationView[]> {
-    const { store, byHand } = this.#parts
-    return lostPromiseViews(this.acting ? this.#fleet : foldFleet(await store.read<FleetEvent>(fleetStream)), byHand)
+  async lostPromises(): Promise<ObligationView[]> { return lostPromiseViews(await this.#fleetNow(), this.#parts.byHand) }
+  /** Also right at a standby: by whoever acts, as the store has it. */
+  async readFrozen(): Promise<FleetState['frozen']> { return (await this.#fleetNow()).frozen }
+
+  /** When the store was last found not to be what it was, and why; null = never. */
+  async readRestored(): Promise<Restored | null> {
+    const { restoredAt, restoredWhy, found } = await this.#fleetNow()
+    return restoredAt === null ? null : { at: restoredAt, reasons: restoredWhy, promises: found.size }
   }
 
   onEvent(listener: EventListener): () => void {
@@ -133,12 +151,13 @@ export class Coordinator {
     const { plan } = stored
     const now = this.#parts.clock.now()
     if (now < plan.opensAt || now >= plan.closesAt) throw new Fault('OUTSIDE_WINDOW', `plan ${stored.hash.slice(0, 12)} is for ${new Date(plan.opensAt).toISOString()} to ${new Date(plan.closesAt).toISOString()}; now is ${new Date(now).toISOString()}`)
+    const state = await this.#plans.load(stored)
+    requireWorkLeft(state)
     const facts = await gatherPreflight(this.#parts, plan, epoch)
     const { gitlab } = facts
     const { problems } = preflight(plan, facts)
     if (problems.length > 0 || 'code' in gitlab) throw new Fault('PREFLIGHT_FAILED', `not opened:\n${problems.map(({ text }) => `- ${text}`).join('\n')}`, { reasons: problems })
     this.#requireNoWindow()
-    const state = await this.#plans.load(stored)
     const number = state.window.number + 1
     const open = this.#prepareWindow(state, epoch)
     await open.journal.append(() => [{
@@ -149,11 +168,25 @@ export class Coordinator {
 
   /** @throws Fault as command() does, and STANDBY */
   async command(said: Command): Promise<void> {
-    const epoch = this.#tenure.requireActing()
-    if (said.kind === 'hand-over' && isFoundId(said.obligation)) return await this.#clear(epoch, said.obligation, said)
+    this.#tenure.requireActing()
+    if (said.kind === 'hand-over') return void await this.handOver(said)
     if (said.kind === 'resume') requireNothingLost(this.#fleet, 'the window is resumed')
     if (this.#open === null) throw new Fault('NO_WINDOW', 'no window is open')
     await this.#open.journal.append((state) => command(state, said))
+  }
+
+  /** @returns what GitLab shows of the promise now: whoever takes it over should know. @throws Fault as command() does */
+  async handOver(said: Extract<Command, { kind: 'hand-over' }>): Promise<string> {
+    this.#tenure.requireActing()
+    const { obligation: id } = said
+    const promise = this.#fleet.found.get(id) ?? this.#open?.journal.state.obligations.get(id)
+    const shown = promise === undefined ? '' : await whatGitLabShows(this.#parts.gitlab, promise)
+    // Asked again: the lease may have been lost meanwhile.
+    const epoch = this.#tenure.requireActing()
+    if (isFoundId(id)) await this.#clear(epoch, id, said, shown)
+    else if (this.#open === null) throw new Fault('NO_WINDOW', 'no window is open')
+    else await this.#open.journal.append((state) => command(state, { ...said, shown }))
+    return shown
   }
 
   async freeze(by: string, why: string): Promise<void> { await this.#setFrozen({ by, reason: why }, by, why) }
@@ -167,9 +200,10 @@ export class Coordinator {
     const expected = node?.steps.reboot
     if (this.#open !== null && node !== undefined && expected !== undefined && expected.facts.orderId === report.orderId) {
       if (expected.facts.bootId === report.bootId && expected.status === 'intended') return { result: 'outdated', epoch }
-      await this.#open.journal.append(() => [{ type: 'node-reported', ...report }])
+      // Ahead of the entry: the look that this report brings must not be given up with those from before.
       const place = this.#open.journal.state.stored.plan.nodes.find((each) => each.node === report.node)
       if (place !== undefined) this.#parts.agents.reconnect(place)
+      await this.#open.journal.append(() => [{ type: 'node-reported', ...report }])
       return { result: 'accepted', epoch }
     }
     const outdated = node?.phase === 'down' && report.orderId !== ''
@@ -197,16 +231,24 @@ export class Coordinator {
   /** The fleet's own journal after a seq. */
   fleetJournal(afterSeq: number): Promise<Recorded<FleetEvent>[]> { return this.#parts.store.read<FleetEvent>(fleetStream, afterSeq) }
 
+  /** Every stream's events after a seq, whoever wrote them. */
+  journalAfter(afterSeq: number): Promise<StreamEvent[]> { return this.#parts.store.readAll(afterSeq) }
+
   async lease(): Promise<LeaseRow | null> { return this.#parts.store.readLease() }
 
-  #prepareWindow(state: State, epoch: number): Open {
-    const { store, clock, byHand, gitlab, agents, landsWithinMs, log } = this.#parts
-    const writeBreakGlass = (text: string): Promise<void> => this.#parts.writeBreakGlass(text + lostPromiseLines(this.#fleet, byHand))
-    const journal = new Journal({ store, clock, byHand, writeBreakGlass }, state, epoch)
+  async #fleetNow(): Promise<FleetState> { return this.acting ? this.#fleet : foldFleet(await this.#parts.store.read<FleetEvent>(fleetStream)) }
+
+  #prepareWindow(known: State, epoch: number): Open {
+    const { store, clock, gitlab, agents, landsWithinMs, log } = this.#parts
+    const { restoredAt } = this.#fleet
+    const state = restoredAt === null ? known : waitOutUnknown(known, restoredAt + gitlab.requestTimeoutMs + landsWithinMs)
     const hold = this.#hold
     if (hold === null) throw new Fault('LEASE_LOST', 'the lease was lost meanwhile')
+    // Once the lease is lost no effect begins, and the file belongs to whatever we are by then.
+    const writeBreakGlass = async (now: State): Promise<void> => { if (this.#hold === hold) await this.#glass.write(epoch, this.#fleet, now) }
+    const journal = new Journal({ store, clock, writeBreakGlass }, state, epoch)
     const engine = new Engine({
-      journal, gitlab, agents, clock, landsWithinMs, lost: this.#lostWrite,
+      journal, gitlab, agents, clock, landsWithinMs, lost: this.#lostWrite, takenOver: () => this.#fleet.takenOver,
       guard: hold.guard,
       onTrouble: (effect: Effect, fault) => { log('error', `unexpected trouble with ${effect.kind}: ${fault.message}`, { code: fault.code, stack: fault.stack }) },
       onStopped: hold.lost
@@ -232,15 +274,22 @@ export class Coordinator {
   #begin({ row, fleet, state }: Taken, hold: Hold): void {
     this.#hold = hold
     this.#fleet = fleet
+    this.#tellBreakGlass(row.epoch, state)
     if (state === null) return
     this.#parts.log('info', `going on with window ${state.window.number} of plan ${state.stored.hash.slice(0, 12)}`)
     this.#run(this.#prepareWindow(state, row.epoch))
   }
 
-  async #clear(epoch: number, id: string, { by, reason: why }: { readonly by: string, readonly reason: string }): Promise<void> {
+  async #clear(epoch: number, id: string, { by, reason: why }: { readonly by: string, readonly reason: string }, shown: string): Promise<void> {
     if (!this.#fleet.found.has(id)) throw new Fault('NOT_FOUND', `there is no obligation ${id}`, { hint: 'pitstop obligations' })
     if (by.trim() === '' || why.trim() === '') throw new Fault('INVALID_INPUT', 'handing over needs a name and a reason', { hint: 'add --reason "why"' })
-    await this.#tellFleet(epoch, { type: 'obligation-cleared', id, by, reason: why })
+    await this.#tellFleet(epoch, { type: 'obligation-cleared', id, by, reason: why, text: shown })
+    this.#tellBreakGlass(epoch, this.#open?.journal.state ?? null)
+  }
+
+  /** So that it is true also when nothing is journaled for long. No effect rests on it: whatever is promised is written by the journal first. */
+  #tellBreakGlass(epoch: number, state: State | null): void {
+    this.#glass.write(epoch, this.#fleet, state).catch((error: unknown) => { this.#parts.log('warn', `the break-glass file may be out of date: ${asFault(error).message}`) })
   }
 
   async #tellFleet(epoch: number, event: FleetEvent): Promise<void> {

@@ -3,7 +3,7 @@
 import { Fault, asFault } from '@pitstop/shared/fault'
 import { type Effect, effectKey } from '../domain/effect.ts'
 import type { Event } from '../domain/event.ts'
-import { type Observed, nothingObserved } from '../domain/observed.ts'
+import { type Observed, nothingNoted, nothingObserved } from '../domain/observed.ts'
 import { type Report, emptyReport } from '../domain/report.ts'
 import type { State } from '../domain/state.ts'
 import { writesLandBy } from '../domain/weights.ts'
@@ -12,6 +12,7 @@ import { decide } from '../runbook/decide.ts'
 import { cancelReboot, finalCheck, giveOrder, look, lookAround, settleOrder } from './agent-effects.ts'
 import { auditWeights, cancelPipeline, observeGitLab, setSchedule, writeWeights } from './gitlab-effects.ts'
 import type { Hands, LostWrite } from './hands.ts'
+import { InVain } from './in-vain.ts'
 import type { Journal } from './journal.ts'
 
 export interface EngineParts {
@@ -23,6 +24,7 @@ export interface EngineParts {
   readonly landsWithinMs: number
   /** Of the process: what one engine lost may land under the next. */
   readonly lost: LostWrite
+  readonly takenOver: Hands['takenOver']
   /** Something happened that only a developer can explain; the effect is tried again after a pause. */
   readonly onTrouble: (effect: Effect, fault: Fault) => void
   /** The lease or the store is lost: the engine has stopped. */
@@ -43,18 +45,20 @@ export class Engine {
   #again = false
   #cancelWake: () => void = () => undefined
   readonly #inFlight = new Map<string, Promise<void>>()
+  readonly #inVain = new InVain()
   readonly #parts: EngineParts
   readonly #hands: Hands
 
   constructor(parts: EngineParts) {
     this.#parts = parts
-    this.#observed = { ...nothingObserved(parts.journal.epoch), inFlight: this.#inFlight }
+    const noted = nothingNoted()
+    this.#observed = { ...nothingObserved(parts.journal.epoch, noted), inFlight: this.#inFlight, lostWrite: { leftMs: () => parts.lost.mayLandUntil - parts.clock.monotonic() } }
     const { journal, gitlab, agents, clock, guard, landsWithinMs } = parts
     // What a predecessor left in doubt is waited out by the clock that never jumps too, from now on.
     const leftMs = Math.min(writesLandBy(journal.state) - clock.now(), gitlab.requestTimeoutMs + landsWithinMs)
     if (leftMs > 0) parts.lost.mayLandUntil = Math.max(parts.lost.mayLandUntil, clock.monotonic() + leftMs)
     this.#hands = {
-      journal, gitlab, agents, clock, landsWithinMs, lost: parts.lost,
+      journal, gitlab, agents, clock, landsWithinMs, lost: parts.lost, takenOver: parts.takenOver, noted,
       // An effect that began before a stop must not write after it.
       guard: (effectMs, frozenToo = false) => {
         if (this.#stopped) throw new Fault('LEASE_LOST', 'the engine has stopped')
@@ -97,7 +101,8 @@ export class Engine {
         this.#again = false
         // One turn of the loop later: everything that happened together is decided upon together.
         await Promise.resolve()
-        await this.#decideOnce()
+        const recorded = this.#decideOnce()
+        if (recorded !== null) await recorded
       }
     } catch (error) {
       this.#fail(asFault(error))
@@ -107,36 +112,46 @@ export class Engine {
     if (this.#again && !this.#stopped) this.wake()
   }
 
-  async #decideOnce(): Promise<void> {
+  /** Null: nothing had to be journaled. */
+  #decideOnce(): Promise<void> | null {
     const { journal, clock } = this.#parts
     const { state } = journal
     const decision = decide(state, this.observed, clock.now())
     this.#report = decision.report
     if (decision.record.length > 0) {
       // Decided on this state and no other: if somebody journaled meanwhile, decide again instead.
-      await journal.append((now): readonly Event[] => (now === state ? decision.record : []), closesWindow(decision.record) ? 'close' : undefined)
       this.#again = true
-      return
+      return journal.append((now): readonly Event[] => (now === state ? decision.record : []), closesWindow(decision.record) ? 'close' : undefined)
     }
     for (const effect of decision.effects) this.#start(effect, state)
     this.#cancelWake()
     if (decision.wakeAt !== null) this.#cancelWake = clock.after(Math.max(1, decision.wakeAt - clock.now()), () => { this.wake() })
+    return null
   }
 
   #start(effect: Effect, decidedOn: State): void {
     const key = effectKey(effect)
     if (this.#inFlight.has(key)) return
-    const finished = this.#perform(effect, decidedOn).catch(async (error: unknown) => {
+    this.#inFlight.set(key, this.#carryOut(key, effect, decidedOn))
+  }
+
+  async #carryOut(key: string, effect: Effect, decidedOn: State): Promise<void> {
+    const { journal, clock } = this.#parts
+    const before = journal.state
+    try {
+      await this.#perform(effect, decidedOn)
+      if (journal.state === before && this.#inVain.tooOften(key, clock.monotonic())) throw new Fault('INTERNAL', `${key} goes round in circles: it is done again and again and changes nothing`)
+    } catch (error) {
       const fault = asFault(error)
-      if (fatal.has(fault.code)) return this.#fail(fault)
-      if (this.#stopped) return
-      this.#parts.onTrouble(effect, fault)
-      await new Promise<void>((resolve) => { this.#parts.clock.after(troublePauseMs, resolve) })
-    }).finally(() => {
+      if (fatal.has(fault.code)) this.#fail(fault)
+      else if (!this.#stopped) {
+        this.#parts.onTrouble(effect, fault)
+        await new Promise<void>((resolve) => { this.#parts.clock.after(troublePauseMs, resolve) })
+      }
+    } finally {
       this.#inFlight.delete(key)
       this.wake()
-    })
-    this.#inFlight.set(key, finished)
+    }
   }
 
   #perform(effect: Effect, decidedOn: State): Promise<void> {

@@ -1,14 +1,14 @@
 // Reads and writes of GitLab. One writer, one write at a time, the whole hash, read back; the intent is journaled before
 // the write leaves, and a write whose answer is lost stays in doubt until it can no longer land.
-import { Fault, asFault } from '@pitstop/shared/fault'
+import { Fault, type Reason, asFault } from '@pitstop/shared/fault'
 import type { FaultCode } from '@pitstop/shared/fault-table'
 import { audit } from '../domain/audit.ts'
 import type { Effect } from '../domain/effect.ts'
 import type { Event } from '../domain/event.ts'
-import type { GitLabReading, HostView } from '../domain/observed.ts'
+import type { GitLabReading, HostView, Observed } from '../domain/observed.ts'
 import { planScheduleWrite } from '../domain/schedule.ts'
 import { type State, stillHolds } from '../domain/state.ts'
-import { notAsWritten, planWeightWrite } from '../domain/weights.ts'
+import { type Weights, contradictsOwnWrites, handedOverMeanwhile, notAsWritten, planWeightWrite, raisedByOthers } from '../domain/weights.ts'
 import type { Hands } from './hands.ts'
 import { inGroups } from './planning.ts'
 
@@ -24,10 +24,34 @@ const atOnce = 32
 const leavesWithinMs = 1000
 const landsBy = ({ clock, gitlab, landsWithinMs }: Hands): number => clock.now() + leavesWithinMs + gitlab.requestTimeoutMs + landsWithinMs
 
-export async function readGitLab({ gitlab, clock }: Pick<Hands, 'gitlab' | 'clock'>): Promise<GitLabReading> {
+type Reading = Pick<Hands, 'gitlab' | 'clock'> & { readonly journal?: Hands['journal'] }
+
+/** GitLab's databases answer from replicas too, and a setting is cached: so often and so far apart is asked before news is believed. */
+const confirmations = 2
+const confirmAfterMs = 1000
+
+/**
+ * GitLab's answer, asked for again while `isNews`: a reading from before our own write would be written back with the whole hash, or
+ * be taken for somebody else's. What it still says then is so.
+ */
+async function confirmed<T>({ clock }: Pick<Hands, 'clock'>, read: () => Promise<T>, isNews: (answer: T) => boolean): Promise<T> {
+  let answer = await read()
+  for (let again = 0; again < confirmations && isNews(answer); again++) {
+    await new Promise<void>((resolve) => { clock.after(confirmAfterMs, resolve) })
+    answer = await read()
+  }
+  return answer
+}
+
+/** Without a journal nothing was written by us yet. */
+const readWeights = ({ gitlab, clock, journal }: Reading): Promise<Weights> =>
+  confirmed({ clock }, () => gitlab.readWeights(), (weights) => journal !== undefined && contradictsOwnWrites(journal.state, weights, clock.now()))
+
+export async function readGitLab(reading: Reading): Promise<GitLabReading> {
+  const { gitlab, clock } = reading
   const at = clock.now()
   const [weights, schedule, pipelines, moves] = await Promise.all([
-    gitlab.readWeights(),
+    readWeights(reading),
     gitlab.hasAssigner ? gitlab.readSchedule() : null,
     gitlab.hasAssigner ? gitlab.livePipelines() : [],
     gitlab.storageMoves()
@@ -40,9 +64,10 @@ export async function readGitLab({ gitlab, clock }: Pick<Hands, 'gitlab' | 'cloc
  * What can change from one moment to the next, read again just before a node goes down. Pipelines and moves (a dozen
  * requests) are taken from the last full reading: with the schedule off no pipeline begins, and gates want it fresh.
  */
-export async function rereadGitLab({ gitlab, clock }: Pick<Hands, 'gitlab' | 'clock'>, last: GitLabReading): Promise<GitLabReading> {
+export async function rereadGitLab(reading: Reading, last: GitLabReading): Promise<GitLabReading> {
+  const { gitlab, clock } = reading
   const at = clock.now()
-  const [weights, schedule] = await Promise.all([gitlab.readWeights(), gitlab.hasAssigner ? gitlab.readSchedule() : null])
+  const [weights, schedule] = await Promise.all([readWeights(reading), gitlab.hasAssigner ? gitlab.readSchedule() : null])
   return { ...last, at, weights, scheduleActive: schedule?.active ?? null }
 }
 
@@ -60,28 +85,34 @@ export async function writeWeights(hands: Hands, { changes }: Extract<Effect, { 
   const nodes = changes.map(({ node }) => node)
   await attempt(hands, async () => {
     requireSettled(hands)
-    const read = await gitlab.readWeights()
+    const at = clock.now()
+    const read = await readWeights(hands)
     const plannedAt = clock.now()
+    if (raisedByOthers(journal.state, { at, weights: read }).length > 0) {
+      // Raised by somebody else: what that means is decided upon before anything is written beside it.
+      hands.observe({ gitlab: await readGitLab(hands), gitlabFault: null })
+      return
+    }
     const plan = planWeightWrite(journal.state, read, changes, landsBy(hands))
     const refused = new Map(hands.observed().refusedChanges)
     for (const { node } of changes) refused.delete(node)
     for (const [node, reasons] of plan.refused) refused.set(node, reasons)
     // Refused changes are tried again after a while, not at once.
     const held = plan.refused.size > 0 && plan.send === null ? [...plan.refused.values()][0]?.[0] : undefined
-    hands.observe({ refusedChanges: refused, ...(held === undefined ? {} : { writeFault: { reason: held, retryAt: clock.now() + retryAfterMs } }) })
+    hands.observe({ refusedChanges: refused, ...(held === undefined ? {} : { writeFault: pauseFor(hands, held) }) })
     if (!await intend(hands, plan.intent, decidedOn, nodes)) return
     const { send } = plan
     if (send !== null) {
       hands.guard(gitlab.requestTimeoutMs)
       await refusable(hands, () => { requireInTime(hands, plannedAt); return gitlab.writeWeights(send) }, plan.intent)
-      const differs = notAsWritten(plan.own, await gitlab.readWeights())
+      const differs = notAsWritten(plan.own, await confirmed(hands, () => gitlab.readWeights(), (weights) => notAsWritten(plan.own, weights).length > 0))
       if (differs.length > 0) {
         await journal.append((state) => [...ended(plan.intent, differs), ...(state.window.phase === 'rolling' && state.window.halt === null ? [{ type: 'window-halted', reasons: differs } as const] : [])])
-        hands.observe({ writeFault: { reason: differs[0] ?? asFault('read back').toReason(), retryAt: clock.now() + retryAfterMs } })
+        hands.observe({ writeFault: pauseFor(hands, differs[0] ?? asFault('read back').toReason()) })
         return
       }
     }
-    await journal.append(() => plan.outcome)
+    await journal.append((state) => [...(send === null ? [] : handedOverMeanwhile(state, plan)), ...plan.outcome])
   })
 }
 
@@ -89,7 +120,7 @@ export async function setSchedule(hands: Hands, { active, step }: Extract<Effect
   const { gitlab, journal, clock } = hands
   await attempt(hands, async () => {
     requireSettled(hands)
-    const found = await gitlab.readSchedule()
+    const found = await confirmed(hands, () => gitlab.readSchedule(), (schedule) => step === 'resume-assigner' && schedule.active)
     const plannedAt = clock.now()
     const plan = planScheduleWrite(journal.state, found.active, active, step, landsBy(hands))
     if (!await intend(hands, plan.intent, decidedOn, [])) return
@@ -109,15 +140,20 @@ export async function setSchedule(hands: Hands, { active, step }: Extract<Effect
 export async function cancelPipeline(hands: Hands, id: number): Promise<void> {
   await attempt(hands, async () => {
     hands.guard(hands.gitlab.requestTimeoutMs)
-    await hands.gitlab.cancelPipeline(id)
-    await observeGitLab(hands)
+    try {
+      await hands.gitlab.cancelPipeline(id)
+      hands.observe({ cancelled: new Set([...hands.observed().cancelled, id]) })
+    } finally {
+      // Cancelled or not: it may have ended by itself meanwhile.
+      await observeGitLab(hands)
+    }
   })
 }
 
 export async function auditWeights(hands: Hands): Promise<void> {
   await attempt(hands, async () => {
     const [reading, hosts] = await Promise.all([readGitLab(hands), askHosts(hands)])
-    await hands.journal.append((state) => [{ type: 'window-audited', differences: audit(state, reading.weights, reading.scheduleActive, hosts, hands.clock.now()) }])
+    await hands.journal.append((state) => [{ type: 'window-audited', differences: audit(state, { weights: reading.weights, scheduleActive: reading.scheduleActive, hosts, takenOver: hands.takenOver(), now: hands.clock.now() }) }])
   })
 }
 
@@ -145,10 +181,15 @@ async function attempt(hands: Hands, work: () => Promise<void>): Promise<void> {
   } catch (error) {
     const fault = asFault(error)
     if (!fault.code.startsWith('GITLAB_') && !refusals.has(fault.code)) throw fault
-    hands.observe({ writeFault: { reason: fault.toReason(), retryAt: hands.clock.now() + retryDelay(fault) } })
+    hands.observe({ writeFault: pauseFor(hands, fault.toReason(), retryDelay(fault)) })
     return
   }
   if (hands.observed().refusedChanges.size === 0) hands.observe({ writeFault: null })
+}
+
+function pauseFor({ clock }: Hands, reason: Reason, ms = retryAfterMs): NonNullable<Observed['writeFault']> {
+  const at = clock.now()
+  return { reason, at, retryAt: at + ms }
 }
 
 /** Ms that GitLab asked us to wait, or our own. */

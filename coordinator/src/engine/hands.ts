@@ -1,5 +1,6 @@
 // What executors work with. Executors are sequences of calls; what the calls mean is decided by domain and runbook.
-import type { Observed } from '../domain/observed.ts'
+import type { FleetState } from '../domain/fleet-state.ts'
+import type { Noted, Observed } from '../domain/observed.ts'
 import type { Agents, Clock, GitLab } from '../ports.ts'
 import type { Journal } from './journal.ts'
 
@@ -15,17 +16,12 @@ export interface Hands {
   readonly guard: (effectMs: number, frozenToo?: boolean) => void
   observed(): Observed
   /** Replaces fields of what is observed; the next decision, at the latest when the effect ends, sees them. */
-  observe(change: Partial<Observed>): void
+  observe(change: Partial<Omit<Observed, keyof Noted>>): void
+  /** What is observed node by node, to write into. */
+  readonly noted: Noted
   /** How long after its time-out a write to GitLab may still land, ms. */
   readonly landsWithinMs: number
   readonly lost: LostWrite
-}
-
-/** A map with one entry changed. */
-export const put = <K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> => new Map(map).set(key, value)
-/** A map without one entry. */
-export function drop<K, V>(map: ReadonlyMap<K, V>, key: K): ReadonlyMap<K, V> {
-  const copy = new Map(map)
-  copy.delete(key)
-  return copy
+  /** What a restored store had lost and a person has taken over: the audit names it. */
+  readonly takenOver: () => FleetState['takenOver']
 }

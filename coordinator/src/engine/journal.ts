@@ -2,17 +2,15 @@
 // promises are in the break-glass file too, so that a person can pay them when nothing of pitstop is left.
 import { type Fault, asFault } from '@pitstop/shared/fault'
 import type { Event, Recorded } from '../domain/event.ts'
-import { apply } from '../domain/fold.ts'
-import { type ByHand, breakGlass } from '../domain/obligations.ts'
+import { applyAll } from '../domain/fold.ts'
 import type { State } from '../domain/state.ts'
 import type { Clock, Store, WindowRow } from '../ports.ts'
 
 export interface JournalParts {
   readonly store: Store
   readonly clock: Clock
-  readonly byHand: ByHand
-  /** Durably replaces the break-glass file. */
-  readonly writeBreakGlass: (text: string) => Promise<void>
+  /** Durably writes what is owed into the break-glass file. */
+  readonly writeBreakGlass: (state: State) => Promise<void>
 }
 
 export class Journal {
@@ -56,7 +54,7 @@ export class Journal {
     if (events.length === 0) return
     await this.#writeGlass()
     const recorded = await this.#store(events, window)
-    this.#state = recorded.reduce(apply, this.#state)
+    this.#state = applyAll(this.#state, recorded)
     this.#glassIsStale = events.some(({ type }) => type === 'obligation-opened' || type === 'obligation-settled')
     for (const each of recorded) for (const listener of this.#listeners) listener(each)
     // Before the caller may act on a promise, the promise is in the file. If that fails nothing is acted on, and the next
@@ -80,7 +78,7 @@ export class Journal {
 
   async #writeGlass(): Promise<void> {
     if (!this.#glassIsStale) return
-    await this.#parts.writeBreakGlass(breakGlass(this.#state, this.#parts.byHand))
+    await this.#parts.writeBreakGlass(this.#state)
     this.#glassIsStale = false
   }
 }

@@ -2,7 +2,7 @@
 import t from 'tap'
 import type { Event, Recorded } from '../domain/event.ts'
 import { fold } from '../domain/fold.ts'
-import { type HostView, type Observed, nothingObserved } from '../domain/observed.ts'
+import { type HostView, type Observed, nothingNoted, nothingObserved } from '../domain/observed.ts'
 import { type Policy, sealPlan } from '../domain/plan.ts'
 import { type Agents, type GitLab, type Store, fleetStream } from '../ports.ts'
 import { settleOrder } from './agent-effects.ts'
@@ -18,7 +18,8 @@ const past: readonly Event[] = [
 /** @returns what was journaled when the agent was asked and had answered at these times. */
 async function settled(askedAt: number, answeredAt: number): Promise<string[]> {
   let now = askedAt
-  let observed: Observed = nothingObserved(1)
+  const noted = nothingNoted()
+  let observed: Observed = nothingObserved(1, noted)
   const told: string[] = []
   const clock = { now: () => now, monotonic: () => now, after: () => () => undefined }
   const host: HostView = { bootId: 'b1', platform: 'p', gitalyPid: 1, gitalyRuns: true, rebootRequired: false, vetoes: [], orders: [], currentOrder: null, highestEpoch: 1, clockOffsetMs: 0, requestsInFlight: 0, pendingUpdates: [], certificateExpiresAt: 0, protocol: { min: 1, max: 1 }, promises: [] }
@@ -28,10 +29,10 @@ async function settled(askedAt: number, answeredAt: number): Promise<string[]> {
     return events.map((event, index) => ({ seq: past.length + told.length + index, at, epoch, event }))
   }
   const state = fold(stored, past.map((event, index): Recorded<Event> => ({ seq: index + 1, at: index + 1, epoch: 1, event })))
-  const journal = new Journal({ store: { append } as unknown as Store, clock, byHand: { gitlab: 'https://gitlab.test', assigner: null }, writeBreakGlass: async () => undefined }, state, 1)
+  const journal = new Journal({ store: { append } as unknown as Store, clock, writeBreakGlass: async () => undefined }, state, 1)
   const agents = { describe: async () => { now = answeredAt; return host } } as unknown as Agents
   await settleOrder({
-    journal, agents, clock, gitlab: {} as GitLab, guard: () => undefined, landsWithinMs: 1, lost: { mayLandUntil: 0 },
+    journal, agents, clock, gitlab: {} as GitLab, guard: () => undefined, landsWithinMs: 1, lost: { mayLandUntil: 0 }, takenOver: () => new Map(), noted,
     observed: () => observed, observe: (change) => { observed = { ...observed, ...change } }
   }, { kind: 'settle-order', node: 'a', step: 'reboot', orderId: 'reboot-1' })
   return told

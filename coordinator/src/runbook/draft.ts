@@ -41,6 +41,7 @@ export class Draft {
   readonly #effects = new Map<string, Effect>()
   readonly #changes: WeightChange[] = []
   readonly #why = new Map<string, readonly Reason[]>()
+  #whyWaiting: readonly Reason[] | null = null
   readonly #windowWhy: Reason[] = []
   #wakeAt: number | null = null
 
@@ -68,6 +69,9 @@ export class Draft {
     if (self === null) this.#windowWhy.push(...reasons)
     else this.#why.set(self.node, reasons)
   }
+
+  /** Why nodes that have not begun wait, unless something else was said of one. */
+  becauseAllWait(reasons: readonly Reason[]): void { this.#whyWaiting = reasons }
 
   wake(at: number): void {
     // An instant that is over was decided upon just now; to wake for it again and again would keep a processor busy.
@@ -103,7 +107,7 @@ export class Draft {
     if (frozen !== null) this.#windowWhy.push(reason('FROZEN', `frozen by ${frozen.by}: ${frozen.reason}`))
     // All weights that are to change change in one write.
     if (this.#changes.length > 0) this.#add({ kind: 'write-weights', changes: this.#changes })
-    const report = { gates: this.gates, nodes: this.#why, window: this.#windowWhy }
+    const report = { gates: this.gates, nodes: this.#why, waiting: this.#whyWaiting, window: this.#windowWhy }
     if (this.#events.length > 0) return { record: withoutBeginnings(this.#events), effects: [], wakeAt: this.now, report }
     const effects = [...this.#effects.values()].filter(({ kind }) => frozen === null || !mutating.has(kind))
     return { record: [], effects, wakeAt: this.#wakeAt, report }

@@ -3,8 +3,9 @@ import { reason, type Reason } from '@pitstop/shared/fault'
 import { tooLateToGoDown, tooLateToPrepare } from '../domain/admission.ts'
 import type { WeightChange } from '../domain/effect.ts'
 import type { Event } from '../domain/event.ts'
-import { platformProven, slotsFree } from '../domain/slots.ts'
-import { type NodeState, type State, nodeOf, weightObligation } from '../domain/state.ts'
+import { perState } from '../domain/per-state.ts'
+import { platformProven, platformsDown, slotsFree } from '../domain/slots.ts'
+import { type NodeState, isRunning, nodeOf, weightObligation } from '../domain/state.ts'
 import type { Draft } from './draft.ts'
 import { runbook } from './index.ts'
 import { stepOverdue } from './overdue.ts'
@@ -17,21 +18,29 @@ const silentMs = 5000
 
 /** Every node that has begun goes its next step; prepared ones wait for a slot. */
 export function nodeTurns(draft: Draft): void {
-  const whyWaiting = waitingBecause(draft)
-  for (const node of draft.state.stored.plan.nodes) {
-    const self = nodeOf(draft.state, node.node)
-    const view: View = { state: draft.state, self, node, observed: draft.observed, now: draft.now }
+  const { state, observed, now } = draft
+  draft.becauseAllWait(waitingBecause(draft))
+  for (const { self, node } of takingPart(state)) {
+    const view: View = { state, self, node, observed, now }
     if (self.phase === 'down') draft.take(stepOverdue(view) ?? walk(view), self)
     else if (self.phase === 'returning') comeBack(draft, view)
     else if (self.phase === 'preparing' || self.phase === 'prepared') prepare(draft, view)
-    else if (self.phase === 'waiting') draft.because(self, self.askedFor ? waitingBecause(draft, self) : whyWaiting)
-    else if (self.reasons.length > 0) draft.because(self, self.reasons)
-    if (self.phase === 'failed') drainAgain(draft, view)
+    else if (self.phase === 'waiting') draft.because(self, waitingBecause(draft, self))
+    else if (self.phase === 'failed') drainAgain(draft, view)
   }
 }
 
+/**
+ * The few of a large fleet that have a turn, in the plan's order: under way, failed, or asked for by name. For all others
+ * one reason holds, or they are through and their state says why.
+ */
+const takingPart = perState((state) => state.stored.plan.nodes.map((node) => ({ node, self: nodeOf(state, node.node) }))
+  .filter(({ self }) => isRunning(self) || self.phase === 'failed' || (self.phase === 'waiting' && self.askedFor)))
+
 const parts: Readonly<Record<NodeStep['part'], readonly NodeStep[]>> = {
-  prepare: runbook.filter(({ part }) => part === 'prepare'), slot: runbook.filter(({ part }) => part === 'slot'), after: runbook.filter(({ part }) => part === 'after')
+  prepare: runbook.filter(({ part }) => part === 'prepare'), slot: runbook.filter(({ part }) => part === 'slot'),
+  // The last first: a node whose weight cannot be put back for now is watched all the same, its relapse must not wait for GitLab.
+  after: runbook.filter(({ part }) => part === 'after').toReversed()
 }
 
 function walk(view: View): Next {
@@ -42,11 +51,10 @@ function walk(view: View): Next {
   return done
 }
 
-/** A node whose weight cannot be put back for now is watched all the same: its relapse must not wait for GitLab. */
 function comeBack(draft: Draft, view: View): void {
   const overdue = stepOverdue(view)
   if (overdue !== null) draft.take(overdue, view.self)
-  else for (const step of parts.after.toReversed()) draft.take(step.next(view), view.self)
+  else for (const step of parts.after) draft.take(step.next(view), view.self)
 }
 
 /** @param self a node that a person asked for by name; else what holds for every waiting node. */
@@ -102,7 +110,7 @@ function goDown(draft: Draft, { self, node }: View): void {
     return
   }
   const proven = !draft.state.stored.plan.policy.canaryFirst || platformProven(draft.state, node.platform)
-  const othersDown = [...draft.state.nodes.values()].some((each) => each.holdsSlot && platformOf(draft.state, each) === node.platform)
+  const othersDown = platformsDown(draft.state).has(node.platform)
   const gates = draft.gatesFor(self)
   if (gates.length > 0) draft.because(self, gates)
   else if (slotsFree(draft.state) - draft.count('slot-taken') <= 0) draft.because(self, [reason('WAITING', 'all slots are taken', 'nothing to do: slots are freed by health')])
@@ -111,9 +119,6 @@ function goDown(draft: Draft, { self, node }: View): void {
     draft.record({ type: 'slot-taken', node: self.node })
   }
 }
-
-const platformOf = (state: State, { node }: NodeState): string | undefined =>
-  state.stored.plan.nodes.find((each) => each.node === node)?.platform
 
 /** It relapsed after its weight had gone back: no new projects on a node that is broken. The promise is made anew, and kept at. */
 function drainAgain(draft: Draft, { self, node }: View): void {

@@ -2,15 +2,15 @@
 // of a reboot. An intent without outcome is in doubt: ask the agent, which remembers; no answer = still in doubt.
 import { orderId } from '@pitstop/shared/order-id'
 import { type Reason, reason } from '@pitstop/shared/fault'
-import type { OrderRequest } from '../domain/effect.ts'
+import { type OrderRequest, orderKey } from '../domain/effect.ts'
 import type { Event, StepFacts } from '../domain/event.ts'
-import type { OrderView } from '../domain/observed.ts'
+import { type OrderView, stillCounts } from '../domain/observed.ts'
 import type { StepState } from '../domain/state.ts'
 import { type Next, type View, act, stepOf, wait } from './step.ts'
 
 type OrderStep = OrderRequest['step']
 
-/** An agent that did not answer is asked again after this long. */
+/** An agent that did not answer, or whose answer settled nothing, is asked again after this long. */
 const askAgainMs = 1000
 
 /** A host's clock that differs more than this makes every not-after a guess: the final check refuses it. */
@@ -40,12 +40,15 @@ export function giveOrder(order: OrderRequest, facts: StepFacts = {}): Next {
 export function awaitOrder(view: View, step: OrderStep): Next {
   const { self, observed, now } = view
   const intended = stepOf(self, step)
-  if (intended === undefined || observed.inFlight.has(`order ${self.node}`)) {
+  if (intended === undefined || observed.inFlight.has(orderKey(self.node))) {
     const progress = observed.progress.get(self.node)
     return wait([reason('WAITING', `${step} is running on ${self.node}${progress === undefined ? '' : `: ${progress.text}`}`)])
   }
   const fault = observed.agentFaults.get(self.node)
-  if (fault !== undefined && now - fault.at < askAgainMs) return wait([fault.reason], fault.at + askAgainMs)
+  if (fault !== undefined && stillCounts(fault.at, askAgainMs, now)) return wait([fault.reason], fault.at + askAgainMs)
+  // It answered, and the doubt is still there: whatever the answer was, it is not asked for in a circle.
+  const answered = observed.answered.get(self.node)
+  if (answered !== undefined && stillCounts(answered, askAgainMs, now)) return wait([reason('WAITING', `${self.node} is asked every second what became of its ${step} order`)], answered + askAgainMs)
   return act({ kind: 'settle-order', node: self.node, step, orderId: intended.facts.orderId ?? '' })
 }
 
@@ -59,28 +62,17 @@ export function reattach(view: View, step: OrderStep, intended: StepState): Orde
 }
 
 /**
- * The agent never heard of the order. It did not happen, and it cannot happen any more if the agent has meanwhile seen a
- * newer epoch than the order's, or if the order's time to begin has passed by the host's clock too, which may be behind.
- * Else: still in doubt. `view.now` is when the agent was *asked*: its answer says nothing about later.
+ * The agent never heard of the order, or took it in and nothing of it runs and nothing was decided. It did not happen, and it
+ * cannot happen any more if the agent has meanwhile seen a newer epoch than the order's, or if the order's time to begin has
+ * passed by the host's clock too, which may be behind. Then it is given again, behind the gates. Else: still in doubt.
+ * `view.now` is when the agent was *asked*: its answer says nothing about later.
  */
 export function absentIsProof(view: View, intended: StepState): boolean {
   return overtaken(view, intended) || view.now > (intended.facts.notAfter ?? 0) + clockOffsetMs
 }
 
-/**
- * The agent took the order in, no unit of it runs, and nothing was decided. It cannot begin any more if the agent knows a
- * newer epoch than the order's: then it is given again, under ours.
- */
+/** The agent knows a newer epoch than the one that the order was journaled under. */
 export const overtaken = (view: View, intended: StepState): boolean => view.observed.epoch > intended.epoch
-
-/** Whether an order that the agent knows is sent once more, by the same id: to follow it, or to renew its right to begin. */
-export function isSentAgain(view: View, step: OrderStep, intended: StepState, answer: OrderView, bootId: string): boolean {
-  if (answer.status === 'accepted') return !overtaken(view, intended) && (step !== 'reboot' || bootId === intended.facts.bootId)
-  if (answer.status !== 'running') return false
-  if (step !== 'reboot') return true
-  // Scheduled under the epoch of a predecessor: it would not begin. Once is enough.
-  return overtaken(view, intended) && answer.gitalyStoppedAt === 0 && bootId === intended.facts.bootId && !view.observed.rebootOrders.has(view.self.node)
-}
 
 /** Journal that an order ended without success. */
 export const endedWithout = (view: View, step: OrderStep, answer: OrderView): Event =>
@@ -90,6 +82,6 @@ export const endedWithout = (view: View, step: OrderStep, answer: OrderView): Ev
 export function whyEnded({ self }: View, step: OrderStep, { reasons, status }: OrderView): readonly Reason[] {
   if (reasons.length > 0) return reasons
   return [status === 'absent' ? reason('NOT_NOW', `the agent of ${self.node} never received the ${step} order`)
-    : status === 'accepted' ? reason('NOT_NOW', `the ${step} order of ${self.node} had not begun when another coordinator took over; it is given again`)
+    : status === 'accepted' ? reason('NOT_NOW', `the ${step} order of ${self.node} was taken in and cannot begin any more; it is given again`)
     : reason('HEALTH_UNKNOWN', `the agent of ${self.node} says that the ${step} order is ${status}, and not why`)]
 }

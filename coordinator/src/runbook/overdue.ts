@@ -4,11 +4,15 @@
 import { formatDuration } from '@pitstop/shared/duration'
 import { type Reason, reason } from '@pitstop/shared/fault'
 import { lastStart } from '../domain/admission.ts'
+import { stillCounts } from '../domain/observed.ts'
 import { startWithinMs } from './order.ts'
 import { type Next, type View, act, record, stepOf, wait } from './step.ts'
 
 const idlePhases = new Set(['waiting', 'done', 'current', 'postponed', 'pending-reboot', 'skipped'])
+/** Steps of which the agent itself says how they go. */
+const ordered = ['stage', 'upgrade'] as const
 const aroundFreshMs = 10_000
+const aroundAgainMs = 1000
 const lookFreshMs = 10_000
 
 /** by: how it is heard of, from the agent's word about an order or from looks. */
@@ -35,9 +39,9 @@ function whatIsWaitedFor(view: View): Waited | null {
   const { self, state, observed } = view
   const { deadlines, watchMs } = state.stored.plan.policy
   const { window } = state
-  for (const [step, deadlineMs] of [['stage', deadlines.stageMs], ['upgrade', deadlines.upgradeMs]] as const) {
+  for (const step of ordered) {
     const intended = stepOf(self, step)
-    if (intended?.status === 'intended') return { since: intended.intendedAt, deadlineMs: deadlineMs + startWithinMs, what: step, by: 'order' }
+    if (intended?.status === 'intended') return { since: intended.intendedAt, deadlineMs: deadlines[`${step}Ms`] + startWithinMs, what: step, by: 'order' }
   }
   switch (self.phase) {
     case 'down': {
@@ -85,10 +89,11 @@ function askAround({ self, state, observed, now }: View): Next | null {
   if (idle.length === 0) return null
   const { around } = observed
   if (observed.inFlight.has('look-around')) return wait([reason('HEALTH_UNKNOWN', 'idle nodes are being asked whether anybody can be reached')])
-  if (around === null || now - around.at > aroundFreshMs || around.at < state.window.resumedAt) return act({ kind: 'look-around', nodes: idle })
+  if (around !== null && around.at < state.window.resumedAt && stillCounts(around.at, aroundAgainMs, now)) return wait([reason('HEALTH_UNKNOWN', 'idle nodes have just been asked')], around.at + aroundAgainMs)
+  if (around === null || !stillCounts(around.at, aroundFreshMs, now) || around.at < state.window.resumedAt) return act({ kind: 'look-around', nodes: idle })
   if (around.reached > 0) return null
   const blind = reason('BLIND', `${self.node} and ${around.tried} idle nodes cannot be reached: the coordinator is cut off; nobody is blamed`)
   return state.window.pause === null && state.window.phase === 'rolling'
     ? record({ type: 'window-paused', by: 'pitstop', reasons: [blind] })
-    : wait([blind], around.at + aroundFreshMs + 1)
+    : wait([blind], around.at + aroundFreshMs)
 }

@@ -26,7 +26,7 @@ export const pointOfNoReturn: NodeStep = {
     const check = observed.finalChecks.get(self.node)
     if (check === undefined || check.slotSeq !== self.slotTakenSeq || now - check.at > freshMs) return act({ kind: 'final-check', node: self.node })
     // A pause or a halt may have been journaled since the check was made.
-    const gates = closedGates(self.askedFor ? pastTheHalt(view.state) : view.state, observed, now)
+    const gates = gatesOf(view)
     if (check.otherwise === 'go') return gates.length === 0 ? done : record(...stepBack(view, gates, 'wait'))
     return record(...stepBack(view, check.reasons, check.otherwise))
   }
@@ -43,7 +43,7 @@ function standsAgain(view: View): Next {
       return record({ type: 'step-done', node: self.node, step: 'upgrade', attempt: self.attempt, facts: { gitalyPid: verdict.gitalyPid } }, { type: 'slot-returned', node: self.node, reasons: [] })
     }
   }
-  return lookAgain(view, '') ?? wait([look?.fault ?? reason('HEALTH_UNKNOWN', `${self.node} has not been judged yet`)], look === undefined ? view.now + 1000 : nextLookAt(look))
+  return lookAgain(view, '') ?? wait([look?.fault ?? reason('HEALTH_UNKNOWN', `${self.node} has not been judged yet`)], look === undefined ? view.now + 1000 : nextLookAt(self, look))
 }
 
 /** The slot goes back; the node never went down. */
@@ -67,6 +67,9 @@ export function stepBack({ self, state }: View, reasons: readonly Reason[], othe
 /** A reboot that a person asked for by name goes through the halt and the spent budget that the node itself caused. */
 export const pastTheHalt = (state: State): State => ({ ...state, window: { ...state.window, halt: null, failureBudget: Infinity } })
 
+/** Why this node may not begin what it has not begun; empty = it may. */
+export const gatesOf = ({ state, self, observed, now }: View): readonly Reason[] => closedGates(self.askedFor ? pastTheHalt(state) : state, observed, now)
+
 /** Pure judgement over what was read at `at`. */
 export function judgeFinalCheck(view: View, at: number, gitlab: GitLabReading | Reason, host: HostView | Reason): FinalCheck {
   const { state, self, node, observed, now } = view
@@ -80,7 +83,7 @@ export function judgeFinalCheck(view: View, at: number, gitlab: GitLabReading | 
   const late = tooLateToGoDown(state, now)
   const raised = node.storages.filter((storage) => state.stored.plan.policy.drain === 'zero-weight' && (gitlab.weights[storage] ?? 0) !== 0)
     .map((storage) => reason('WEIGHT_CHANGED', `weight of ${storage} is ${gitlab.weights[storage] ?? 0} though pitstop set it to 0 before taking ${self.node} down`))
-  const gates = closedGates(self.askedFor ? pastTheHalt(state) : state, fresh, now)
+  const gates = gatesOf({ ...view, observed: fresh })
   const foreign = gates.filter(({ code }) => code === 'ASSIGNER_ACTIVE' || code === 'WEIGHT_CHANGED')
   if (raised.length > 0 || foreign.length > 0) return conclude('halt', [...raised, ...foreign])
   if (gates.length > 0) return conclude('wait', gates)

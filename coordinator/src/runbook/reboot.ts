@@ -3,11 +3,10 @@ import { formatDuration } from '@pitstop/shared/duration'
 import { reason } from '@pitstop/shared/fault'
 import { lastStart } from '../domain/admission.ts'
 import type { Event } from '../domain/event.ts'
-import { closedGates } from '../domain/gates.ts'
-import type { OrderView } from '../domain/observed.ts'
+import { type OrderView, stillCounts } from '../domain/observed.ts'
 import { lookAgain } from './look.ts'
-import { absentIsProof, awaitOrder, endedWithout, giveOrder, orderFor, overtaken, whyEnded } from './order.ts'
-import { pastTheHalt, pointOfNoReturn, stepBack } from './point-of-no-return.ts'
+import { absentIsProof, awaitOrder, endedWithout, giveOrder, orderFor, whyEnded } from './order.ts'
+import { gatesOf, pointOfNoReturn, stepBack } from './point-of-no-return.ts'
 import { type Next, type NodeStep, type View, act, done, isDone, record, stepOf, wait } from './step.ts'
 
 /** A reboot order begins soon after its final check, or not at all. */
@@ -44,12 +43,17 @@ export const reboot: NodeStep = {
     const told = observed.rebootOrders.get(self.node)
     const known = told !== undefined && told.order.id === intended.facts.orderId && told.order.status !== 'absent' && told.order.status !== 'unknown' ? told : null
     if (!self.recheck) {
-      const takeBack = known !== null && known.order.status === 'running' && known.order.gitalyStoppedAt === 0 ? whyTakeBack(view) : null
-      if (takeBack !== null) return act({ kind: 'cancel-reboot', node: self.node, orderId: intended.facts.orderId ?? '', reason: takeBack })
+      const takeBack = known === null ? null : whyTakeBack(view, known.order)
+      // A host that is down does not answer: it is looked at, and told again when a look was answered.
+      if (takeBack !== null && !observed.agentFaults.has(self.node)) return act({ kind: 'cancel-reboot', node: self.node, orderId: intended.facts.orderId ?? '', reason: takeBack })
       // Until the agent has said what became of the order it is in doubt; and a host that is up under its old boot may
       // have refused when the order fired. A host that is down does not answer: then it is only looked at.
-      const stillUp = verdict !== null && known !== null && now - known.askedAt >= askAgainMs && now >= intended.intendedAt + state.stored.plan.policy.rebootDelayMs + firesWithinMs
-      if (known === null || stillUp) {
+      const stillUp = verdict !== null && known !== null && !stillCounts(known.askedAt, askAgainMs, now) && now >= intended.intendedAt + state.stored.plan.policy.rebootDelayMs + firesWithinMs
+      // Taken in and not begun: it waits to be sent again, or until it cannot begin any more.
+      const waits = known?.order.status === 'accepted'
+      // What comes of a doubt depends on the gates: who has just taken over reads them first.
+      const unread = state.window.phase === 'rolling' && observed.gitlab === null && observed.gitlabFault === null
+      if ((known === null && !unread) || waits || stillUp) {
         const ask = awaitOrder(view, 'reboot')
         if (ask.kind === 'do') return ask
       }
@@ -71,17 +75,18 @@ export const reboot: NodeStep = {
         ? [endedWithout(view, 'reboot', answer), ...stepBack(view, whyEnded(view, 'reboot', answer), 'postpone')]
         : [endedWithout(view, 'reboot', answer), { type: 'node-failed', node: self.node, step: 'reboot', down: true, reasons: whyEnded(view, 'reboot', answer) }]
       // The slot stays taken: the final check is made again, and with it the order.
-      case 'absent': return absentIsProof(view, intended) ? [endedWithout(view, 'reboot', answer)] : []
-      case 'accepted': return overtaken(view, intended) ? [endedWithout(view, 'reboot', answer)] : []
+      case 'absent': case 'accepted': return absentIsProof(view, intended) ? [endedWithout(view, 'reboot', answer)] : []
       default: return answer.status satisfies never
     }
   }
 }
 
 /** Before Gitaly's stop everything can be taken back: on an abort, and while a delay runs also when a gate closes. */
-function whyTakeBack({ state, self, observed, now }: View): string | null {
+function whyTakeBack(view: View, { status, gitalyStoppedAt }: OrderView): string | null {
+  const { state } = view
+  if (gitalyStoppedAt !== 0 || (status !== 'running' && status !== 'accepted')) return null
   if (state.window.abort !== null) return state.window.abort.reason
-  if (state.stored.plan.policy.rebootDelayMs === 0) return null
-  const [closed] = closedGates(self.askedFor ? pastTheHalt(state) : state, observed, now)
-  return closed?.text ?? null
+  // What waits to be sent again cannot begin behind a closed gate; taken back it could not go in this window at all.
+  if (status === 'accepted' || state.stored.plan.policy.rebootDelayMs === 0) return null
+  return gatesOf(view)[0]?.text ?? null
 }

@@ -6,7 +6,7 @@ import { type OrderView, nothingObserved } from '../domain/observed.ts'
 import { type Policy, sealPlan } from '../domain/plan.ts'
 import { type State, nodeOf } from '../domain/state.ts'
 import { runbook } from './index.ts'
-import { judgeEvidence } from './look.ts'
+import { judgeEvidence, nextLookAt } from './look.ts'
 import { judgeFinalCheck } from './point-of-no-return.ts'
 import { stage } from './stage.ts'
 import type { View } from './step.ts'
@@ -48,6 +48,15 @@ void t.test('a check without evidence is unknown, and the worst evidence decides
   t.equal(judgeEvidence([item('boot', 'healthy'), item('kernel', 'healthy')], ['boot', 'kernel']).status, 'healthy')
 })
 
+void t.test('a host that is about to be well is looked at more often, until it is overdue', async (t) => {
+  const { self } = viewAfter([])
+  const verdict = { status: 'unknown' as const, bootId: 'b2', evidence: [], reasons: [], healthyForMs: 0, gitalyPid: 0, servingSince: 0, bootsSinceOrder: 1, stoppedAt: 0 }
+  const look = { at: 5000, verdict, fault: null, outside: null, recheck: false }
+  t.equal(nextLookAt(self, look), 5200)
+  t.equal(nextLookAt(self, { ...look, verdict: { ...verdict, status: 'healthy' } }), 6000)
+  t.equal(nextLookAt({ ...self, overdue: true }, look), 6000)
+})
+
 void t.test('the final check lets nobody go when anything speaks against it', async (t) => {
   const view = viewAfter([{ type: 'node-admitted', node: 'a' }, { type: 'node-prepared', node: 'a' }, { type: 'slot-taken', node: 'a' }])
   const gitlab = { at: 900, weights: { a: 0, b: 5 }, scheduleActive: false, pipelines: [], moving: [] }
@@ -63,6 +72,10 @@ void t.test('the final check lets nobody go when anything speaks against it', as
   t.match(judge({ gitlab: { pipelines: [{ id: 1, status: 'running', webUrl: 'u' }] } }), { otherwise: 'wait', reasons: [{ code: 'ASSIGNER_RUNNING' }] })
   t.match(judge({ gitlab: { moving: ['a'] } }), { otherwise: 'postpone', reasons: [{ code: 'MOVES_RUNNING' }] })
   t.match(judge({ host: { gitalyRuns: false } }), { otherwise: 'fail', reasons: [{ code: 'SERVICE_NOT_RUNNING' }] })
+  const upgraded = { ...view.self, steps: { ...view.self.steps, upgrade: { status: 'done' as const, attempt: view.self.attempt, facts: { gitalyPid: 7 }, epoch: 1, intendedAt: 0, endedAt: 0 } } }
+  const afterUpgrade = (gitalyPid: number) => judgeFinalCheck({ ...view, self: upgraded }, 900, { ...gitlab, at: view.now - 100 }, { ...host, gitalyPid })
+  t.match(afterUpgrade(7), { otherwise: 'go' })
+  t.match(afterUpgrade(8), { otherwise: 'fail', reasons: [{ code: 'SERVICE_UNHEALTHY', text: /restarted since the upgrade \(pid 7, now 8\)/ }] })
   t.match(judge({ host: { clockOffsetMs: 60_000 } }), { otherwise: 'postpone', reasons: [{ code: 'CLOCK_OFF' }] })
   t.match(judge({ host: { currentOrder: 'x' } }), { otherwise: 'postpone', reasons: [{ code: 'ORDER_RUNNING' }] })
   t.match(judge({ host: { vetoes: [{ code: 'DISK_FULL', text: 't', hint: 'h' }] } }), { otherwise: 'postpone', reasons: [{ code: 'DISK_FULL' }] })

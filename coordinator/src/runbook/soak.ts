@@ -15,7 +15,7 @@ export const soak: NodeStep = {
     const look = currentLook(view)
     const rebooted = stepOf(self, 'reboot')
     const orderId = rebooted?.facts.orderId ?? ''
-    if (look === undefined || look.verdict === null) return lookAgain(view, orderId) ?? wait([look?.fault ?? reason('HEALTH_UNKNOWN', `${self.node} does not answer`)], look === undefined ? now + 1000 : nextLookAt(look))
+    if (look === undefined || look.verdict === null) return lookAgain(view, orderId) ?? wait([look?.fault ?? reason('HEALTH_UNKNOWN', `${self.node} does not answer`)], look === undefined ? now + 1000 : nextLookAt(self, look))
     const { verdict } = look
     if (verdict.bootId !== rebooted?.facts.bootId) {
       return record({ type: 'node-failed', node: self.node, step: 'soak', down: true, reasons: [reason('REBOOTED_AGAIN', `${self.node} booted again while it soaked`)] })
@@ -29,8 +29,8 @@ export const soak: NodeStep = {
         { type: 'node-healthy', node: self.node, bootId: verdict.bootId, outageMs }
       )
     }
-    const enoughAt = verdict.status === 'healthy' && outsideOk ? look.at + soakMs - verdict.healthyForMs : nextLookAt(look)
+    const enoughAt = verdict.status === 'healthy' && outsideOk ? look.at + soakMs - verdict.healthyForMs : nextLookAt(self, look)
     return lookAgain(view, orderId, enoughAt) ??
-      wait([reason('HEALTH_UNKNOWN', `${self.node} is ${verdict.status} for ${formatDuration(verdict.healthyForMs)} of ${formatDuration(soakMs)}`, 'nothing to do: it soaks')], Math.min(enoughAt, nextLookAt(look)))
+      wait([reason('HEALTH_UNKNOWN', `${self.node} is ${verdict.status} for ${formatDuration(verdict.healthyForMs)} of ${formatDuration(soakMs)}`, 'nothing to do: it soaks')], Math.min(enoughAt, nextLookAt(self, look)))
   }
 }

@@ -6,7 +6,7 @@ import { lastStart } from '../domain/admission.ts'
 import type { Event } from '../domain/event.ts'
 import type { OrderView } from '../domain/observed.ts'
 import { canaryOf } from '../domain/slots.ts'
-import { absentIsProof, awaitOrder, giveOrder, orderFor, overtaken, startWithinMs, endedWithout, whyEnded } from './order.ts'
+import { absentIsProof, awaitOrder, giveOrder, orderFor, startWithinMs, endedWithout, whyEnded } from './order.ts'
 import { type Next, type NodeStep, type View, done, isDone, stepOf, wait } from './step.ts'
 
 export const stage: NodeStep = {
@@ -18,11 +18,13 @@ export const stage: NodeStep = {
     if (isDone(self, 'stage')) return done
     if (stepOf(self, 'stage')?.status === 'intended') return awaitOrder(view, 'stage')
     const manifest = state.manifests.get(node.platform)
-    const canary = canaryOf(state, node.platform)
-    if (manifest === undefined && canary?.node !== self.node) {
+    const canary = manifest === undefined ? canaryOf(state, node.platform) : self
+    if (canary?.node !== self.node) {
       return wait([reason('WAITING', `${canary?.node ?? 'the canary'} resolves the packages for ${node.platform} first`)])
     }
-    return giveOrder(orderFor(view, 'stage', { notAfter: Math.min(now + startWithinMs, lastStart(state)), manifestHash: manifest?.hash ?? '' }))
+    // Given again it is the same order: what was told to resolve resolves, though somebody else has done so since.
+    const manifestHash = stepOf(self, 'stage')?.facts.manifestHash ?? manifest?.hash ?? ''
+    return giveOrder(orderFor(view, 'stage', { notAfter: Math.min(now + startWithinMs, lastStart(state)), manifestHash }))
   },
 
   conclude(view: View, answer: OrderView, gitaly): readonly Event[] {
@@ -43,10 +45,10 @@ export const stage: NodeStep = {
       }
       case 'vetoed': case 'cancelled': return [endedWithout(view, 'stage', answer), { type: 'node-postponed', node: self.node, reasons: whyEnded(view, 'stage', answer) }]
       // Nothing was installed, so nothing is hurt: the node is left as it was and offered again later.
-      case 'failed': case 'in-doubt': return [endedWithout(view, 'stage', answer), { type: 'node-postponed', node: self.node, reasons: whyEnded(view, 'stage', answer) }]
-      case 'absent': return absentIsProof(view, intended) ? [endedWithout(view, 'stage', answer)] : []
-      case 'accepted': return overtaken(view, intended) ? [endedWithout(view, 'stage', answer)] : []
-      case 'running': case 'unknown': return []
+      case 'failed': return [endedWithout(view, 'stage', answer), { type: 'node-postponed', node: self.node, reasons: whyEnded(view, 'stage', answer) }]
+      case 'absent': case 'accepted': return absentIsProof(view, intended) ? [endedWithout(view, 'stage', answer)] : []
+      // A host that cannot tell now is asked again; past its deadline the step is overdue.
+      case 'running': case 'in-doubt': case 'unknown': return []
       default: return answer.status satisfies never
     }
   }

@@ -16,5 +16,5 @@ export function stepBackPrepared(view: View, because: Reason): Next {
     if (look.verdict.status === 'healthy') return record({ type: 'node-pending-reboot', node: self.node, reasons: [because] })
     if (look.verdict.status === 'unhealthy') return record({ type: 'node-failed', node: self.node, step: 'upgrade', down: true, reasons: look.verdict.reasons })
   }
-  return lookAgain(view, '') ?? wait([because, ...(look?.fault == null ? [] : [look.fault])], look === undefined ? view.now + 1000 : nextLookAt(look))
+  return lookAgain(view, '') ?? wait([because, ...(look?.fault == null ? [] : [look.fault])], look === undefined ? view.now + 1000 : nextLookAt(self, look))
 }

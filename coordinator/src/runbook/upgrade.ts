@@ -3,7 +3,7 @@ import { reason } from '@pitstop/shared/fault'
 import { lastStart } from '../domain/admission.ts'
 import type { Event } from '../domain/event.ts'
 import type { OrderView } from '../domain/observed.ts'
-import { absentIsProof, awaitOrder, giveOrder, orderFor, overtaken, startWithinMs, endedWithout, whyEnded } from './order.ts'
+import { absentIsProof, awaitOrder, giveOrder, orderFor, startWithinMs, endedWithout, whyEnded } from './order.ts'
 import { type Next, type NodeStep, type View, done, isDone, stepOf } from './step.ts'
 
 export const upgrade: NodeStep = {
@@ -37,10 +37,10 @@ export const upgrade: NodeStep = {
         return [finished]
       }
       case 'vetoed': case 'cancelled': return [endedWithout(view, 'upgrade', answer), { type: 'node-postponed', node: self.node, reasons: whyEnded(view, 'upgrade', answer) }]
-      case 'failed': case 'in-doubt': return [endedWithout(view, 'upgrade', answer), failed(gitaly !== null && !gitaly.runs, whyEnded(view, 'upgrade', answer))]
-      case 'absent': return absentIsProof(view, intended) ? [endedWithout(view, 'upgrade', answer)] : []
-      case 'accepted': return overtaken(view, intended) ? [endedWithout(view, 'upgrade', answer)] : []
-      case 'running': case 'unknown': return []
+      case 'failed': return [endedWithout(view, 'upgrade', answer), failed(gitaly !== null && !gitaly.runs, whyEnded(view, 'upgrade', answer))]
+      case 'absent': case 'accepted': return absentIsProof(view, intended) ? [endedWithout(view, 'upgrade', answer)] : []
+      // A host that cannot tell now is asked again; past its deadline the step is overdue.
+      case 'running': case 'in-doubt': case 'unknown': return []
       default: return answer.status satisfies never
     }
   }

@@ -29,7 +29,7 @@ export const watch: NodeStep = {
         return record({ type: 'step-done', node: self.node, step: 'watch', attempt: self.attempt, facts: {} }, { type: 'node-done', node: self.node })
       }
     }
-    const nextLook = look === undefined ? now + 1000 : nextLookAt(look)
+    const nextLook = look === undefined ? now + 1000 : nextLookAt(self, look)
     return lookAgain(view, orderId, until) ??
       wait([reason('HEALTH_UNKNOWN', `${self.node} is watched for another ${formatDuration(Math.max(0, until - now))}`, 'nothing to do')], until > now ? Math.min(until, nextLook) : nextLook)
   }

@@ -3,6 +3,7 @@ import { reason } from '@pitstop/shared/fault'
 import { tooLateToPrepare } from '../domain/admission.ts'
 import type { Event } from '../domain/event.ts'
 import { budgetReason, gitlabGates, gitlabFreshMs } from '../domain/gates.ts'
+import { stillCounts } from '../domain/observed.ts'
 import { assignerPayable, payableWeights } from '../domain/obligations.ts'
 import { budgetSpent, prepareFree } from '../domain/slots.ts'
 import { perState } from '../domain/per-state.ts'
@@ -53,12 +54,13 @@ export function rolling(draft: Draft): void {
   const { window, nodes } = draft.state
   if (budgetSpent(draft.state) && window.halt === null) draft.halt([budgetReason(draft.state), ...[...nodes.values()].filter((node) => node.phase === 'failed' || node.overdue).flatMap((node) => node.reasons)])
   const gitlab = draft.observed.gitlab
-  if (gitlab === null || draft.now - gitlab.at >= gitlabEveryMs) draft.take(observeGitlab({ observed: draft.observed, now: draft.now }), null)
+  if (gitlab === null || !stillCounts(gitlab.at, gitlabEveryMs, draft.now)) draft.take(observeGitlab({ observed: draft.observed, now: draft.now }), null)
   else draft.wake(gitlab.at + gitlabEveryMs)
 
   const waiting = waitingNodes(draft.state)
   const late = tooLateToPrepare(draft.state, draft.now)
-  const admitted = waiting.filter(({ node }) => late === null && draft.gatesFor(nodeOf(draft.state, node)).length === 0).slice(0, prepareFree(draft.state))
+  const free = late === null ? prepareFree(draft.state) : 0
+  const admitted = free === 0 ? [] : waiting.filter(({ node }) => draft.gatesFor(nodeOf(draft.state, node)).length === 0).slice(0, free)
   draft.record(...admitted.map(({ node }): Event => ({ type: 'node-admitted', node })))
   // An overdue node does not keep the window open past its time; it is looked at for as long as it takes all the same.
   if (runningNodes(draft.state).some((node) => !(node.overdue && draft.now >= window.closesAt))) {
@@ -74,9 +76,12 @@ export function rolling(draft: Draft): void {
   } else draft.wake(window.closesAt)
 }
 
+/** Who is returning gets its weight back by its own turn. */
+const leftToPay = perState((state) => payableWeights(state).filter(({ node }) => nodeOf(state, node).phase !== 'returning'))
+
 /** Weights that may go back now, of nodes that are through or were never hurt. */
 export function debts(draft: Draft): void {
-  const changes = payableWeights(draft.state).filter(({ node }) => nodeOf(draft.state, node).phase !== 'returning')
+  const changes = leftToPay(draft.state)
   if (changes.length === 0) return
   const held = mayWrite({ state: draft.state, observed: draft.observed, now: draft.now })
   if (held !== null) draft.take(held, null)
@@ -96,7 +101,8 @@ export function settling(draft: Draft): void {
   if (assignerPayable(draft.state) && open.length > 0) draft.take(resumeAssigner({ state: draft.state, observed: draft.observed, now: draft.now }), null)
   else if (open.length > 0) draft.because(null, [reason('NOT_NOW', `${open.length} promises are not paid yet`, 'see pitstop obligations')])
   else if (returning.length > 0) draft.because(null, [reason('WAITING', `${returning.map(({ node }) => node).join(', ')} came back late and is still being watched`)])
-  else if (draft.state.window.audit === null) draft.take({ kind: 'do', effect: { kind: 'audit' } }, null)
+  // Not while a write may still land, and no more often than GitLab lets us after a fault.
+  else if (draft.state.window.audit === null) draft.take(mayWrite({ state: draft.state, observed: draft.observed, now: draft.now }) ?? { kind: 'do', effect: { kind: 'audit' } }, null)
   else if (stuck.length === 0 || draft.state.window.abort !== null || draft.now >= draft.state.window.closesAt) draft.record({ type: 'window-closed' })
   else {
     draft.because(null, [reason('NOT_NOW', `${stuck.map(({ node }) => node).join(', ')} failed: retry or write-off until closing time, or abort`, 'pitstop why NODE')])

@@ -1,7 +1,9 @@
 // Take the node's storages out of the pick for new projects. The previous weight is an obligation before it changes.
 import { reason } from '@pitstop/shared/fault'
+import { stillCounts } from '../domain/observed.ts'
+import { weightObligation } from '../domain/state.ts'
 import { writesLandBy } from '../domain/weights.ts'
-import { type Next, type NodeStep, type View, done, isDone, wait } from './step.ts'
+import { type Next, type NodeStep, type View, done, isDone, record, wait } from './step.ts'
 
 export const zeroWeight: NodeStep = {
   name: 'zero-weight',
@@ -9,7 +11,12 @@ export const zeroWeight: NodeStep = {
 
   next(view: View): Next {
     const { self, node, state } = view
-    if (state.stored.plan.policy.drain === 'none' || isDone(self, 'zero-weight')) return done
+    if (state.stored.plan.policy.drain === 'none') return done
+    if (isDone(self, 'zero-weight')) {
+      // Raised by somebody else while the node held a slot and had not gone down: it steps back, and is drained anew when a person resumes.
+      const raised = node.storages.flatMap((storage) => state.obligations.get(weightObligation(storage)) ?? []).filter(({ status }) => status === 'superseded')
+      return raised.length === 0 ? done : record({ type: 'step-ended', node: self.node, step: 'zero-weight', attempt: self.attempt, reasons: raised.map(({ text }) => reason('WEIGHT_CHANGED', text ?? '')) })
+    }
     const held = mayWrite(view)
     if (held !== null) return held
     const refused = view.observed.refusedChanges.get(self.node)
@@ -21,8 +28,10 @@ export const zeroWeight: NodeStep = {
 /** Null when a weight write may leave now: none under way, none in doubt, GitLab not asking for patience. */
 export function mayWrite({ observed, state, now }: Pick<View, 'observed' | 'state' | 'now'>): Next | null {
   if (observed.inFlight.has('gitlab-write')) return wait([reason('WAITING', 'another write to GitLab is under way')])
-  const landsBy = writesLandBy(state)
-  if (now < landsBy) return wait([reason('WEIGHT_NOT_SETTLED', 'the answer to a write was lost; it may still land')], landsBy)
+  // A wall clock that was set back since would have an hour waited for what lasts half a minute: the shorter wait counts. Of
+  // one that was set forward the write itself takes care.
+  const leftMs = Math.min(writesLandBy(state) - now, observed.lostWrite.leftMs())
+  if (leftMs > 0) return wait([reason('WEIGHT_NOT_SETTLED', 'the answer to a write was lost; it may still land')], now + leftMs)
   const fault = observed.writeFault
-  return fault !== null && now < fault.retryAt ? wait([fault.reason], fault.retryAt) : null
+  return fault !== null && stillCounts(fault.at, fault.retryAt - fault.at, now) ? wait([fault.reason], fault.retryAt) : null
 }

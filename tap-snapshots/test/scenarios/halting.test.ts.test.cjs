@@ -26,9 +26,9 @@ exports[`test/scenarios/halting.test.ts > TAP > a start-up error halts the windo
     35.1  node-prepared gitaly-01
     35.1  slot-taken gitaly-01
     35.1  node-admitted gitaly-03
-    40.1  upgrade done gitaly-02
-    40.1  node-prepared gitaly-02
-    40.1  stage done gitaly-03
+    40.2  upgrade done gitaly-02
+    40.2  node-prepared gitaly-02
+    40.2  stage done gitaly-03
     40.2  promise weight:gitaly-03 = 0
     40.2  zero-weight done gitaly-03
     50.2  settle done gitaly-03
@@ -71,8 +71,8 @@ exports[`test/scenarios/halting.test.ts > TAP > a start-up error halts the windo
   1305.1  node-retried gitaly-02 (reboot)
   1336.1  reboot done gitaly-02
   1336.6  node-reported gitaly-02
-  1336.6  check-service done gitaly-02
-  1336.6  check-log done gitaly-02
+  1336.7  check-service done gitaly-02
+  1336.7  check-log done gitaly-02
   1346.6  soak done gitaly-02
   1346.6  node-healthy gitaly-02 after 31.5 s
   1346.6  window-resumed

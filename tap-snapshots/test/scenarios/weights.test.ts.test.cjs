@@ -21,7 +21,7 @@ exports[`test/scenarios/weights.test.ts > TAP > the story of a small window > mu
     35.1  node-prepared gitaly-01
     35.1  slot-taken gitaly-01
     35.1  node-admitted gitaly-02
-    40.1  stage done gitaly-02
+    40.2  stage done gitaly-02
     40.2  promise weight:gitaly-02 = 99
     40.2  zero-weight done gitaly-02
     50.2  settle done gitaly-02

@@ -26,9 +26,9 @@ exports[`test/scenarios/windows.test.ts > TAP > aborted: what is past the point 
     35.1  node-prepared gitaly-01
     35.1  slot-taken gitaly-01
     35.1  node-admitted gitaly-03
-    40.1  upgrade done gitaly-02
-    40.1  node-prepared gitaly-02
-    40.1  stage done gitaly-03
+    40.2  upgrade done gitaly-02
+    40.2  node-prepared gitaly-02
+    40.2  stage done gitaly-03
     40.2  promise weight:gitaly-03 = 0
     40.2  zero-weight done gitaly-03
     50.2  settle done gitaly-03
@@ -46,13 +46,13 @@ exports[`test/scenarios/windows.test.ts > TAP > aborted: what is past the point 
     76.7  node-admitted gitaly-05
     76.7  paid weight:gitaly-01 by pitstop
     76.7  restore-weight done gitaly-01
-    76.7  window-aborted
+    76.8  window-aborted
     81.7  stage done gitaly-04
     81.7  node-postponed gitaly-04: NOT_NOW
     81.7  stage done gitaly-05
     81.7  node-postponed gitaly-05: NOT_NOW
-   106.8  reboot done gitaly-02
-   106.8  reboot done gitaly-03
+   107.7  reboot done gitaly-02
+   107.7  reboot done gitaly-03
    108.3  node-reported gitaly-02
    108.3  node-reported gitaly-03
    108.3  check-service done gitaly-02

@@ -7,6 +7,8 @@ export function intents({ ledger, blame }: Books): Check {
   return {
     happened: (happening) => {
       switch (happening.what) {
+        // Whoever comes back with an older journal does not know what was sent; hosts know their orders by id.
+        case 'store-put-back': unheard.clear(); return
         case 'order-sent':
           if (!ledger.intents.has(happening.id)) blame(`${happening.id} was sent and not journaled before`)
           if (unheard.has(happening.id)) blame(`${happening.id} was sent again before anybody asked what became of it`)
@@ -17,7 +19,7 @@ export function intents({ ledger, blame }: Books): Check {
           if (!ledger.intents.has(happening.id)) blame(`${happening.id} was carried out and not journaled before`)
           return
         case 'weights-written': case 'schedule-set':
-          if (happening.by === 'pitstop' && ledger.promises.size === 0) blame('GitLab was changed before a promise was journaled')
+          if (happening.by === 'pitstop' && ledger.promises.size + ledger.lostPromises.size === 0) blame('GitLab was changed before a promise was journaled')
           return
         default:
       }

@@ -1,6 +1,7 @@
 // What the journal says, as the checker understands it: who holds a slot, who failed, what is promised, what is halted.
-import type { Event, FleetEvent, StepFacts } from '@pitstop/coordinator/domain/event'
+import type { Event, FleetEvent, Recorded, StepFacts } from '@pitstop/coordinator/domain/event'
 import type { Plan } from '@pitstop/coordinator/domain/plan'
+import type { Happening } from '../history.ts'
 import type { Row } from './timeline.ts'
 
 export interface NodeEntry {
@@ -25,6 +26,10 @@ export interface NodeEntry {
   rebootsAsked: number
 }
 
+const untouched = (node: string): NodeEntry => ({
+  node, holdsSlot: false, slotTakenAt: null, slotTakenSeq: 0, failed: false, overdue: false, writtenOff: false, asked: false, rechecked: false, standsAgain: false, begun: false, healthyAt: null, done: false, rebootsAsked: 0
+})
+
 interface Promised { readonly id: string, readonly subject: string, readonly node: string | null, readonly kind: string, readonly previous: number | boolean, open: boolean, openedSeq: number, readonly how: string | null }
 
 export class Ledger {
@@ -43,11 +48,21 @@ export class Ledger {
   /** Manifest hash by platform. */
   readonly manifests = new Map<string, string>()
 
+  /** The store was put back, and no person has said since that the window may go on. */
+  unsettled = false
+  /** Orders that were journaled in what a store lost, and not again: they were given rightly then. */
+  readonly lostOrders = new Set<string>()
+  /** Promises that were open in what a store lost; and what it found again of such, by the same ids. */
+  readonly lostPromises = new Map<string, Promised>()
+  readonly found = new Map<string, number | boolean>()
+  readonly #plan: Plan
+  readonly #entered: { readonly event: Event, readonly row: Row }[] = []
+  readonly #fleetEntered: Recorded<FleetEvent>[] = []
+
   constructor(plan: Plan) {
+    this.#plan = plan
     this.budget = plan.policy.failureBudget
-    this.nodes = new Map(plan.nodes.map(({ node }) => [node, {
-      node, holdsSlot: false, slotTakenAt: null, slotTakenSeq: 0, failed: false, overdue: false, writtenOff: false, asked: false, rechecked: false, standsAgain: false, begun: false, healthyAt: null, done: false, rebootsAsked: 0
-    }]))
+    this.nodes = new Map(plan.nodes.map(({ node }) => [node, untouched(node)]))
   }
 
   of(node: string): NodeEntry {
@@ -66,25 +81,51 @@ export class Ledger {
   }
 
   /** Null: the window goes on. */
-  get held(): string | null { return this.halted ? 'halted' : this.paused ? 'paused' : this.phase !== 'rolling' ? this.phase : null }
+  get held(): string | null { return this.unsettled && this.phase === 'rolling' ? 'put back with its store and not resumed' : this.halted ? 'halted' : this.paused ? 'paused' : this.phase !== 'rolling' ? this.phase : null }
 
-  enterFleet(event: FleetEvent): void {
+  /** A store knows its first rows only; what hosts and people did since is so all the same. */
+  putBack({ kept, heard, glass }: Extract<Happening, { what: 'store-put-back' }>): void {
+    const [entered, fleetEntered] = [this.#entered.splice(0), this.#fleetEntered.splice(0)]
+    const asked = [...this.nodes.values()].map(({ node, rebootsAsked }) => ({ node, rebootsAsked }))
+    const intents = [...this.intents]
+    const promises = [...this.promises.values()]
+    Object.assign(this, { phase: 'none', halted: false, paused: false, frozen: false, budget: this.#plan.policy.failureBudget, resumedSeq: 0, lastFreedSeq: 0 })
+    for (const entry of this.nodes.values()) Object.assign(entry, untouched(entry.node))
+    for (const map of [this.promises, this.intents, this.manifests, this.found]) map.clear()
+    for (const { event, row } of entered) if (row.seq <= kept) this.enter(event, row)
+    for (const recorded of fleetEntered) if (recorded.seq <= kept) this.enterFleet(recorded)
+    for (const { node, rebootsAsked } of asked) this.of(node).rebootsAsked = Math.max(rebootsAsked, this.of(node).rebootsAsked)
+    for (const [id, intent] of intents) {
+      if (this.intents.has(id)) continue
+      this.intents.set(id, intent)
+      this.lostOrders.add(id)
+    }
+    // What another machine's break-glass file alone says, nobody can tell.
+    for (const promise of promises) if (promise.open && glass.includes(`# ${promise.id}:`) && this.promises.get(promise.id)?.open !== true) this.lostPromises.set(promise.id, promise)
+    this.unsettled ||= heard > kept
+  }
+
+  enterFleet(recorded: Recorded<FleetEvent>): void {
+    const { event } = recorded
+    this.#fleetEntered.push(recorded)
+    if (event.type === 'obligation-found') this.found.set(event.id.replace('found:', ''), event.previous)
     if (event.type === 'frozen') this.frozen = true
     if (event.type === 'unfrozen') this.frozen = false
   }
 
   enter(event: Event, row: Row): void {
+    this.#entered.push({ event, row })
     switch (event.type) {
       case 'window-opened':
         this.phase = 'opening'
-        this.halted = this.paused = false
+        this.halted = this.paused = this.unsettled = false
         if (event.window > 1) for (const entry of this.nodes.values()) if (!entry.done) entry.rebootsAsked++
         return
       case 'window-rolling': this.phase = 'rolling'; return
       case 'window-halted': this.halted = true; return
       case 'window-paused': this.paused = true; return
       case 'window-resumed':
-        this.halted = this.paused = false
+        this.halted = this.paused = this.unsettled = false
         this.budget = event.failureBudget
         this.resumedSeq = row.seq
         return
@@ -94,6 +135,7 @@ export class Ledger {
       case 'window-closed': this.phase = 'closed'; return
       case 'manifest-resolved': this.manifests.set(event.platform, event.hash); return
       case 'step-intended':
+        if (event.facts.orderId !== undefined) this.lostOrders.delete(event.facts.orderId)
         if (event.facts.orderId !== undefined && event.node !== null) this.intents.set(event.facts.orderId, { facts: event.facts, node: event.node, step: event.step, row })
         return
       case 'node-admitted': this.of(event.node).begun = true; return

@@ -6,11 +6,14 @@ export function promises(books: Books): Check {
   const { plan, evidence, ledger, truth, blame } = books
   const own = new Map(plan.nodes.flatMap(({ node, storages }) => storages.map((storage) => [storage, node] as const)))
   return {
-    journaled: (event, { at }) => {
+    journaled: (event, { at, epoch }) => {
       switch (event.type) {
         case 'obligation-opened': {
           const told = truth.told(truth.leaseHolder)
           const read = event.kind === 'weight' ? told.weights?.weights[event.subject] : told.schedule?.active
+          // Handed over while the write was on its way: the promise is made anew, as it was.
+          const before = ledger.promises.get(event.id)
+          if (before?.how === 'void' && before.previous === event.previous) return
           if (read !== undefined && read !== event.previous) blame(`${event.id} promises ${String(event.previous)}; what was read is ${String(read)}`)
           return
         }
@@ -29,6 +32,9 @@ export function promises(books: Books): Check {
             if (!entry.writtenOff && (entry.holdsSlot || (entry.failed && !entry.asked && !entry.standsAgain))) blame(`the weight of ${event.node} goes back though it is not healthy`)
           }
           if (event.step === 'resume-assigner' && [...ledger.promises.values()].some(({ kind, open }) => kind === 'weight' && open)) blame('the assigner is enabled before all weights are settled')
+          return
+        case 'window-opened': case 'window-resumed':
+          nothingLost(`${event.type} under epoch ${epoch}`)
           return
         case 'window-closed':
           for (const { id, open } of ledger.promises.values()) if (open) blame(`the window is closed and ${id} is not settled`)
@@ -49,19 +55,30 @@ export function promises(books: Books): Check {
       }
       if (happening.what === 'schedule-sent') {
         if (ledger.promises.get('assigner')?.open !== true) blame('the assigner is switched without an open promise')
+        if (!happening.active && ledger.promises.get('assigner')?.previous === false) blame('the assigner is switched off, and it was somebody else who had enabled it: it was inactive before')
         if (!happening.owed.includes('# assigner:')) blame('the assigner is switched and the break-glass file does not say how it was')
       }
     },
     ended: () => {
+      nothingLost('the end')
       if (ledger.phase !== 'closed') return
       const { initialWeights, finalWeights, assignerActive, journal } = evidence
       for (const [storage, weight] of Object.entries(initialWeights)) {
+        if (finalWeights[storage] === weight || truth.foreign.has(storage)) continue
         const handedOver = journal.some(({ event }) => event.type === 'obligation-settled' && event.id === `weight:${storage}` && event.how !== 'paid')
-        if (finalWeights[storage] !== weight && !handedOver && !truth.foreign.has(storage)) blame(`weight of ${storage} was ${weight} and is left at ${finalWeights[storage] ?? 'nothing'}`)
+        if (!handedOver) blame(`weight of ${storage} was ${weight} and is left at ${finalWeights[storage] ?? 'nothing'}`)
       }
       const opened = journal.filter(({ event }) => event.type === 'window-opened').at(-1)?.event
       const handedOver = journal.some(({ event }) => event.type === 'obligation-settled' && event.id === 'assigner' && event.how !== 'paid')
       if (opened?.type === 'window-opened' && opened.assignerActive !== assignerActive && !handedOver && truth.assignerTouchedAt === null) blame('the assigner is not as it was')
+    }
+  }
+
+  /** What was promised in a journal that is lost is told to a person, or is as it was. */
+  function nothingLost(when: string): void {
+    for (const { id, kind, subject, previous } of ledger.lostPromises.values()) {
+      const isAsBefore = kind === 'assigner' ? truth.assignerActive === previous : previous === 0 || truth.weights[subject] !== 0
+      if (!isAsBefore && ledger.found.get(id) !== previous && ledger.promises.get(id)?.open !== true) blame(`${id} was promised (${String(previous)}) before the store was put back; at ${when} it is not paid and nobody was told`)
     }
   }
 

@@ -31,7 +31,7 @@ export function slots({ plan, ledger, truth, blame }: Books): Check {
   /** The slot is free though nobody healthy or named freed it. */
   const gives = (event: Extract<Event, { node: string }>): void => {
     const host = truth.of(event.node)
-    if (host.downFor !== null) blame(`${event.type}: the slot of ${event.node} is free and it is down for ${host.downFor}`)
+    if (host.downFor !== null && !ledger.lostOrders.has(host.downFor)) blame(`${event.type}: the slot of ${event.node} is free and it is down for ${host.downFor}`)
   }
 
   return {
@@ -64,9 +64,14 @@ export function slots({ plan, ledger, truth, blame }: Books): Check {
       }
     },
     happened: (happening) => {
+      // Also one that was sent before: it may be what lets it begin.
+      if (happening.what === 'order-sent' && ledger.held !== null) {
+        const { asked } = ledger.of(happening.node)
+        if (!(asked && ledger.phase === 'rolling' && !ledger.paused)) blame(`${happening.id} was sent while the window was ${ledger.held}`)
+      }
       if (happening.what !== 'gitaly-stopped' || happening.id === null) return
-      // What a person asked for by name was counted as down before.
-      if (ledger.of(happening.node).asked) return
+      // What a person asked for by name was counted as down before; so was what a lost journal had ordered.
+      if (ledger.of(happening.node).asked || ledger.lostOrders.has(happening.id)) return
       let down = 1
       for (const host of truth.hosts.values()) if (host.node !== happening.node && host.downFor !== null && !ledger.of(host.node).writtenOff) down++
       if (down > policy.groupSize) blame(`${down} nodes down at once with ${happening.node}, the plan allows ${policy.groupSize}`)

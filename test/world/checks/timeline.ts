@@ -2,6 +2,7 @@
 // (truth). Kept slowly and obviously, and apart from the fold and the agent, so that no mistake of theirs is inherited.
 import type { Event, FleetEvent, Recorded } from '@pitstop/coordinator/domain/event'
 import type { Plan } from '@pitstop/coordinator/domain/plan'
+import { fleetStream } from '@pitstop/coordinator/ports'
 import type { Happening } from '../history.ts'
 import { Ledger } from './ledger.ts'
 import { Truth } from './truth.ts'
@@ -15,6 +16,8 @@ export interface Evidence {
   /** True time of a row, by its seq; left out: the journal's own time is true. */
   readonly journaledAt?: (seq: number) => number
   readonly plan: Plan
+  /** Stream of the plan's journal; needed only where a store was put back. */
+  readonly planHash?: string
   readonly initialWeights: Readonly<Record<string, number>>
   readonly finalWeights: Readonly<Record<string, number>>
   readonly assignerActive: boolean
@@ -48,17 +51,17 @@ export function runChecks(evidence: Evidence, makes: readonly ((books: Books) =>
   const checks = makes.map((make) => make(books))
   const journaled = checks.flatMap((check) => check.journaled ?? [])
   const happened = checks.flatMap((check) => check.happened ?? [])
-  const { journal, fleet = [], journaledAt } = evidence
+  const stretches = stretchesOf(evidence)
+  let { journal, fleet } = stretches.shift() ?? { journal: [], fleet: [] }
   let next = 0
   let nextFleet = 0
 
   const enterRows = (until: (recorded: Recorded<unknown>) => boolean): void => {
-    for (let recorded = journal[next]; recorded !== undefined && until(recorded); recorded = journal[++next]) {
-      const row = { at: journaledAt?.(recorded.seq) ?? recorded.at, seq: recorded.seq, epoch: recorded.epoch }
-      for (const check of journaled) check(recorded.event, row)
-      ledger.enter(recorded.event, row)
+    for (let entry = journal[next]; entry !== undefined && until(entry.recorded); entry = journal[++next]) {
+      for (const check of journaled) check(entry.recorded.event, entry.row)
+      ledger.enter(entry.recorded.event, entry.row)
     }
-    for (let recorded = fleet[nextFleet]; recorded !== undefined && until(recorded); recorded = fleet[++nextFleet]) ledger.enterFleet(recorded.event)
+    for (let recorded = fleet[nextFleet]; recorded !== undefined && until(recorded); recorded = fleet[++nextFleet]) ledger.enterFleet(recorded)
   }
 
   for (const happening of evidence.happenings) {
@@ -66,8 +69,30 @@ export function runChecks(evidence: Evidence, makes: readonly ((books: Books) =>
     enterRows(seq === undefined ? ({ at }) => at <= happening.at : (recorded) => recorded.seq <= seq)
     for (const check of happened) check(happening)
     truth.enter(happening)
+    if (happening.what !== 'store-put-back') continue
+    ledger.putBack(happening);
+    ({ journal, fleet } = stretches.shift() ?? { journal: [], fleet: [] })
+    next = nextFleet = 0
   }
   enterRows(() => true)
   for (const { ended } of checks) ended?.()
   return violations
+}
+
+interface Stretch { readonly journal: readonly { readonly recorded: Recorded<Event>, readonly row: Row }[], readonly fleet: readonly Recorded<FleetEvent>[] }
+
+/** The journal as it grew: up to the first time that the store was put back, from there to the next, and so on. */
+function stretchesOf({ happenings, journal, fleet = [], journaledAt, planHash }: Evidence): Stretch[] {
+  const entryOf = (recorded: Recorded<Event>, at: number): Stretch['journal'][number] => ({ recorded, row: { at, seq: recorded.seq, epoch: recorded.epoch } })
+  let rows = journal.map((recorded) => entryOf(recorded, journaledAt?.(recorded.seq) ?? recorded.at))
+  let fleetRows = [...fleet]
+  const stretches: Stretch[] = []
+  for (const happening of happenings.toReversed()) {
+    if (happening.what !== 'store-put-back') continue
+    const { kept, lost } = happening
+    stretches.unshift({ journal: rows.filter(({ row }) => row.seq > kept), fleet: fleetRows.filter(({ seq }) => seq > kept) })
+    rows = [...rows.filter(({ row }) => row.seq <= kept), ...lost.filter(({ stream }) => stream === planHash).map(({ recorded, at }) => entryOf(recorded as Recorded<Event>, at))]
+    fleetRows = [...fleetRows.filter(({ seq }) => seq <= kept), ...lost.filter(({ stream }) => stream === fleetStream).map(({ recorded }) => recorded as Recorded<FleetEvent>)]
+  }
+  return [{ journal: rows, fleet: fleetRows }, ...stretches]
 }

@@ -1,4 +1,5 @@
 // What is so, by what hosts, GitLab and store wrote down themselves, and what each coordinator process was last told.
+import { fleetStream } from '@pitstop/coordinator/ports'
 import type { Happening } from '../history.ts'
 import type { Evidence } from './timeline.ts'
 
@@ -28,6 +29,8 @@ export class Truth {
   assignerActive: boolean
   leaseEpoch = 0
   leaseHolder = ''
+  /** The highest epoch under which anything was done; a lease may be taken and its holder die before. */
+  #actedEpoch = 0
   /** As far as coordinators' wall clocks have been apart, or have jumped. */
   clocksOffMs = 0
   /** The coordinator reaches nobody. */
@@ -90,7 +93,14 @@ export class Truth {
         if (happening.by !== 'pitstop') this.assignerTouchedAt = at
         return
       case 'cut-off': this.cutOffSince = happening.cut ? at : null; return
-      case 'epoch-seen': this.of(happening.node).highestEpoch = happening.epoch; return
+      case 'order-sent': this.#actedEpoch = Math.max(this.#actedEpoch, happening.epoch); return
+      case 'epoch-seen':
+        this.#actedEpoch = Math.max(this.#actedEpoch, happening.epoch)
+        this.of(happening.node).highestEpoch = happening.epoch
+        return
+      case 'store-put-back':
+        this.leaseEpoch = Math.max(this.#actedEpoch, ...happening.lost.filter(({ stream }) => stream !== fleetStream).map(({ recorded }) => recorded.epoch))
+        return
       case 'booted': this.#change(happening.node, at, { up: true, bootId: happening.bootId, broken: false }); return
       case 'gitaly-stopped': this.#change(happening.node, at, { serving: false, downFor: happening.id, ...(happening.id === null ? {} : { up: false }) }); return
       case 'gitaly-serving': this.#change(happening.node, at, { serving: true, servingSince: at, downFor: null }); return

@@ -35,6 +35,7 @@ export function weights({ plan, evidence, ledger, truth, blame }: Books): Check 
             const [was, is] = [read.weights[storage], after[storage]]
             if (is === undefined) blame(`${storage} is missing in a weight write: GitLab would set it to 0`)
             else if (was !== is && !own.has(storage)) blame(`weight of ${storage}, not in the plan, goes from ${was ?? 'nothing'} to ${is}`)
+            else if (was === is && truth.weights[storage] !== is && at - (truth.foreign.get(storage) ?? -Infinity) > 5000) blame(`weight of ${storage} is ${truth.weights[storage] ?? 'nothing'} and is written back as ${is}: the reading was older than pitstop's own write`)
             else if (was !== is && is !== 0 && was !== 0) blame(`weight of ${storage} was ${was ?? 'nothing'} by somebody else and is overwritten with ${is}`)
             else if (was !== is && is === 0 && ledger.resumedSeq < (raised.get(storage) ?? -1) && (ledger.promises.get(`weight:${storage}`)?.openedSeq ?? 0) < (raised.get(storage) ?? -1)) blame(`weight of ${storage} was raised to ${was ?? 'nothing'} by somebody else and is set to 0 again without a person`)
           }
@@ -44,6 +45,8 @@ export function weights({ plan, evidence, ledger, truth, blame }: Books): Check 
           if (lowers && active < floor) blame(`a weight write leaves ${active} active storages; the floor is ${floor}`)
           return
         }
+        // Rows are counted anew from there.
+        case 'store-put-back': raised.clear(); return
         case 'schedule-sent': oneAtATime(happening.write, happening.at, happening.by); return
         case 'write-answered': {
           const found = sent.find(({ write }) => write === happening.write)
