@@ -1,17 +1,20 @@
 // How long is nobody acting? kill -9 of the acting coordinator in mid-window with a standby beside it, on one PostgreSQL, by
 // the hosts' own records. `npm run bench:take-over`; goal: within the lease's TTL + 1 s.
-import { parseArgs } from 'node:util'
 import { setTimeout as pause } from 'node:timers/promises'
+import { numberOf, scriptOptions } from '../demo/options.ts'
 import { opened, quickPolicy } from '../fleet/open-window.ts'
 import { severalReady } from '../fleet/several-coordinators.ts'
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, ttl: { type: 'string', default: '3000' } } })
-const ttlMs = Number(values.ttl)
+const usage = 'npm run bench:take-over -- [--rounds N] [--ttl MS]'
+const values = scriptOptions(usage, { rounds: { type: 'string', default: '5' }, ttl: { type: 'string', default: '3000' } })
+const rounds = numberOf(values.rounds, '--rounds', usage, 1)
+// The configuration takes no shorter one.
+const ttlMs = numberOf(values.ttl, '--ttl', usage, 1000)
 await using all = await severalReady({ coordinators: 2, nodes: 1, leaseMs: ttlMs, policy: { ...quickPolicy, settle: '10m' } })
 const { fleet } = all
 await opened(fleet)
 const took: number[] = []
-for (let round = 0; round < Number(values.rounds); round++) {
+for (let round = 0; round < rounds; round++) {
   const acting = round % 2
   // Somewhere between two renewals.
   await pause(500 + (ttlMs * round) / 7 % ttlMs)

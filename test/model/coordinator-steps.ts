@@ -16,20 +16,25 @@ export interface Bounds {
   readonly agentCrashes: number
   /** Refusals of the host for reasons of its own. */
   readonly refusals: number
+  /** Of the store's clock. */
+  readonly setBacks: number
 }
 
 export function coordinatorSteps(world: World, index: 0 | 1, rules: Rules, bounds: Bounds): Steps {
   const self = world.coordinators[index]
   const name = index === 0 ? 'A' : 'B'
   const { lease, journal, now } = world
+  const storeNow = now - world.storeBehind
   const found: Steps = []
   const become = (change: Partial<Coordinator>, rest: Partial<World> = {}): World => {
-    const next = { ...self, ...change }
+    const next = { ...self, since: null, ...change }
     const coordinators: World['coordinators'] = index === 0 ? [next, world.coordinators[1]] : [world.coordinators[0], next]
     // An answer that nobody waits for any more says nothing to anybody.
     const replies = (rest.replies ?? world.replies).filter(({ to, call }) => to !== index || (next.at === 'calling' && next.call === call))
     return { ...world, ...rest, coordinators, replies }
   }
+  // Whoever stands by sees it at the next look; and the store compares the row again when it is taken.
+  const changed = (after: World): World => rules.comparesTheRow ? { ...after, coordinators: after.coordinators.map((each) => ({ ...each, since: null })) as unknown as World['coordinators'] } : after
   const step = (what: string, after: World): void => { found.push([`${name} ${what}`, after]) }
   const write = (entry: Entry, then: Partial<Coordinator>): World => {
     const happened = world.host.orders.some(({ attempt: of, stopped }) => of === entry.attempt && stopped) || (world.reboots[entry.attempt] ?? 0) > 0
@@ -48,9 +53,13 @@ export function coordinatorSteps(world: World, index: 0 | 1, rules: Rules, bound
   const last = journal.at(-1)
   switch (self.at) {
     case 'down':
-      // By the store's clock: a holder that has not given it back has it until then.
-      if (lease.expiresAt > now || lease.epoch >= bounds.epochs) break
-      step('takes the lease', become({ at: 'acting', epoch: lease.epoch + 1, deadline: held(lease.epoch + 1, now, ttl) }, { lease: { holder: index, epoch: lease.epoch + 1, expiresAt: now + ttl } }))
+      if (lease.epoch >= bounds.epochs) break
+      // By the store's clock: a holder that has not given it back has it until then. Or it has stood unchanged for too long.
+      if (lease.expiresAt > storeNow && (self.since === null || !rules.isAbandoned(self.since, now))) {
+        if (bounds.setBacks > 0 && self.since === null && lease.holder !== index) step('looks at the lease', become({ since: now }))
+        break
+      }
+      step('takes the lease', changed(become({ at: 'acting', epoch: lease.epoch + 1, deadline: held(lease.epoch + 1, now, ttl) }, { lease: { holder: index, epoch: lease.epoch + 1, expiresAt: storeNow + ttl } })))
       break
     case 'renewing':
       step('hears that it renewed', become({ at: 'acting', deadline: held(self.epoch, rules.leaseCountsFrom === 'sent' ? self.sentAt : now, ttl) }))
@@ -76,7 +85,7 @@ export function coordinatorSteps(world: World, index: 0 | 1, rules: Rules, bound
       break
     case 'acting': {
       if (world.renewals < bounds.renewals) {
-        if (lease.epoch === self.epoch) step('renews', become({ at: 'renewing', sentAt: now }, { lease: { ...lease, expiresAt: now + ttl }, renewals: world.renewals + 1 }))
+        if (lease.epoch === self.epoch) step('renews', changed(become({ at: 'renewing', sentAt: now }, { lease: { ...lease, expiresAt: storeNow + ttl }, renewals: world.renewals + 1 })))
         else step('cannot renew: it is overtaken', become({ at: 'down' }))
       }
       const attempt = last?.attempt ?? 1

@@ -5,10 +5,11 @@ import { type OrderRequest, rebootReasons, requireEpoch } from '@pitstop/agent/s
 import type { OrderFiles } from '@pitstop/agent/src/domain/order-record.ts'
 import { type DerivedState, deriveState, type Surroundings } from '@pitstop/agent/src/domain/order-state.ts'
 import { type HostFacts, timeVetoes } from '@pitstop/agent/src/domain/veto.ts'
+import { LeaseWatch } from '@pitstop/coordinator/engine/lease-watch'
 import { absentIsProof } from '@pitstop/coordinator/runbook/order'
 import { heldLease, leaseCovers } from '@pitstop/shared/lease'
 import { orderId } from '@pitstop/shared/order-id'
-import type { HostOrder, LeaseRow, World } from './state.ts'
+import { type HostOrder, type LeaseRow, ttl, type World } from './state.ts'
 
 /** One tick in the milliseconds that pitstop's functions count in: what clocks may differ (5 s) is two ticks. */
 export const tickMs = 2500
@@ -25,6 +26,10 @@ export interface Rules {
   /** From when a holder counts its lease. */
   readonly leaseCountsFrom: 'sent' | 'answered'
   readonly guardsEffects: boolean
+  /** Whether a row that a standby has seen unchanged since then is taken though it has not ended. */
+  readonly isAbandoned: (since: number, now: number) => boolean
+  /** A row that was renewed meanwhile is another one. */
+  readonly comparesTheRow: boolean
   /** The id of an order that is sent for the n-th time. */
   readonly idOf: (attempt: number, sending: number) => string
   /** Whether a predecessor's unanswered order is settled by itself as "another try". */
@@ -44,6 +49,12 @@ export const pitstop: Rules = {
   appendLocks: true,
   leaseCountsFrom: 'sent',
   guardsEffects: true,
+  isAbandoned: (since, now) => {
+    const watch = new LeaseWatch()
+    watch.saw({ fleet: 'lab', holder: 'a', address: '', api: '', epoch: 1, expiresAt: 0, leftMs: 0, ttlMs: ttl * tickMs }, at(since))
+    return watch.isAbandoned(at(now))
+  },
+  comparesTheRow: true,
   idOf: (attempt) => orderId({ planHash: 'plan', node: 'n1', step: 'reboot', attempt }),
   raisesAttemptItself: false,
   absentIsProof: (now, epoch, intended) => absentIsProof(

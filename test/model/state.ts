@@ -2,6 +2,7 @@
 // Small on purpose; a tick is half of what clocks may differ. What is written in `wrong` was seen to break a rule when it happened.
 import type { Bounds } from './coordinator-steps.ts'
 
+/** `expiresAt` by the store's clock. */
 export interface LeaseRow { readonly holder: number, readonly epoch: number, readonly expiresAt: number }
 
 export interface Entry {
@@ -26,6 +27,8 @@ export interface Coordinator {
   /** Number of its latest call; an answer to another one is not heard. */
   readonly call: number
   readonly entry: Entry | null
+  /** A standby: since when the lease's row is as it sees it; null = it has not looked since the row changed. */
+  readonly since: number | null
 }
 
 export type Message = { readonly from: number, readonly call: number, readonly epoch: number, readonly id: string } & (
@@ -74,6 +77,8 @@ export interface World {
   readonly now: number
   /** The host's clock minus everybody else's. */
   readonly skew: number
+  /** What the store's clock is behind everybody else's. */
+  readonly storeBehind: number
   readonly lease: LeaseRow
   readonly journal: readonly Entry[]
   readonly coordinators: readonly [Coordinator, Coordinator]
@@ -95,11 +100,13 @@ export interface World {
 }
 
 export const ttl = 3
-export const idle: Coordinator = { at: 'down', epoch: 0, deadline: 0, sentAt: 0, askedAt: 0, call: 0, entry: null }
+/** The store's clock goes back by this much: farther than anybody waits. */
+export const farBack = 1000
+export const idle: Coordinator = { at: 'down', epoch: 0, deadline: 0, sentAt: 0, askedAt: 0, call: 0, entry: null, since: null }
 
 /** The first coordinator acts already. @param skew ticks that the host's clock is ahead. */
 export const beginning = (skew: number): World => ({
-  now: 0, skew, lease: { holder: 0, epoch: 1, expiresAt: ttl }, journal: [],
+  now: 0, skew, storeBehind: 0, lease: { holder: 0, epoch: 1, expiresAt: ttl }, journal: [],
   coordinators: [{ ...idle, at: 'acting', epoch: 1, deadline: ttl }, idle], net: [], replies: [],
   host: { boot: 1, epoch: 0, orders: [], work: [], unsaved: 0, crashes: 0, refusals: 0 },
   duplicates: 0, calls: 0, crashes: 0, renewals: 0, acknowledged: 0, denied: {}, reboots: [0, 0, 0], wrong: ''
@@ -150,9 +157,9 @@ export function keyOf(world: World, { calls, epochs }: Pick<Bounds, 'calls' | 'e
   // A deadline is read before an order is sent and never else; and when the lease ends only whoever may still take it asks.
   const deadline = (each: Coordinator): number | string => each.at === 'down' || world.calls >= calls ? '' : away(each.deadline, now)
   const parts = [
-    world.skew, lease.epoch, lease.epoch >= epochs ? '' : away(lease.expiresAt, now), world.duplicates, world.calls, world.crashes, world.renewals, world.acknowledged, world.reboots.join(), world.wrong,
+    world.skew, world.storeBehind, lease.epoch, lease.epoch >= epochs ? '' : Math.min(ttl + 1, away(lease.expiresAt, now - world.storeBehind)), world.duplicates, world.calls, world.crashes, world.renewals, world.acknowledged, world.reboots.join(), world.wrong,
     journal.map((each, index) => told(each, index === journal.length - 1, now)).join(),
-    world.coordinators.map((each) => `${each.at}${each.epoch}.${deadline(each)}.${each.at === 'renewing' ? near(each.sentAt, now) : ''}.${each.at === 'calling' ? near(each.askedAt, now) : ''}.${each.entry === null ? '' : `${each.entry.kind}${each.entry.attempt}`}`).join(),
+    world.coordinators.map((each) => `${each.at}${each.epoch}.${deadline(each)}.${each.at === 'renewing' ? near(each.sentAt, now) : ''}.${each.at === 'calling' ? near(each.askedAt, now) : ''}.${each.entry === null ? '' : `${each.entry.kind}${each.entry.attempt}`}${each.since === null ? '' : `w${Math.max(-ttl - 1, each.since - now)}`}`).join(),
     world.net.map(message).sort().join(), world.replies.map((each) => `${each.to}${each.about}${each.status}${Number(each.stopped)}`).sort().join(),
     host.boot, host.epoch, host.unsaved, host.crashes, host.refusals, host.work.map(message).sort().join(),
     host.orders.map((each) => kept(each, now)).join(),

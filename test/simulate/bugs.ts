@@ -9,12 +9,14 @@ export interface Bug {
   readonly seen: RegExp
   /** Seed to begin with; where the search for a rare one has been short. */
   readonly from?: number
+  /** Time zone of the host, for a bug that shows in some only. */
+  readonly zone?: string
 }
 
 const change = (file: string, line: string, instead: string): Change => ({ file: `coordinator/src/${file}`, line, instead })
 
 export const bugs: readonly Bug[] = [
-  { name: 'a coordinator that lost its lease goes on', invariant: 1, from: 360, seen: /though the lease was not its own/,
+  { name: 'a coordinator that lost its lease goes on', invariant: 1, from: 1000, seen: /though the lease was not its own/,
     changes: [change('engine/lease-keeper.ts', 'if (this.#held === null || this.#stopped || !leaseCovers(', 'if (this.#held === undefined && leaseCovers('),
       change('engine/engine.ts', "if (this.#stopped) throw new Fault('LEASE_LOST', 'the engine has stopped')", '')] },
   { name: 'orders carry the epoch of the first coordinator', invariant: 1, seen: /under epoch 1; its lease has/,
@@ -24,6 +26,9 @@ export const bugs: readonly Bug[] = [
       change('engine/agent-effects.ts', 'hands.observed().frozen === null && ', ''), change('engine/gitlab-effects.ts', 'hands.observed().frozen === null && ', ''),
       change('domain/gates.ts', 'if (observed.frozen !== null) ', 'if (observed.frozen !== null && now < 0) ')] },
 
+  { name: 'agents are not told that a store was put back', invariant: 1, from: 600, seen: /went down while the assigner was active|went down with .* at weight/,
+    changes: [change('engine/take-over.ts', 'tellAgents(parts, state, epoch)', 'undefined')] },
+
   { name: 'one slot more', invariant: 2, seen: /took a slot while \d+ were taken/,
     changes: [change('domain/slots.ts', 'policy.groupSize - taken', 'policy.groupSize + 1 - taken')] },
   { name: 'time frees a slot', invariant: 2, seen: /nodes down at once|held no slot|without a slot/,
@@ -32,10 +37,14 @@ export const bugs: readonly Bug[] = [
     changes: [change('domain/slots.ts', '>= state.window.failureBudget', '> state.window.failureBudget')] },
   { name: 'a halt is not sticky', invariant: 2, seen: /while the window was halted/,
     changes: [change('domain/gates.ts', 'if (window.halt !== null) reasons', 'if (window.halt !== null && now < 0) reasons')] },
+  { name: 'an order is sent again behind closed gates', invariant: 2, seen: /was sent while the window was/,
+    changes: [change('runbook/sent-again.ts', 'if (gatesOf(view).length > 0) return false', '')] },
   { name: 'a blind coordinator blames its nodes', invariant: 2, seen: /blamed while the coordinator was cut off/,
     changes: [change('runbook/overdue.ts', 'if (idle.length === 0) return null', 'if (idle.length >= 0) return null')] },
   { name: 'no canary', invariant: 2, seen: /before the canary/,
     changes: [change('runbook/node-turns.ts', 'const proven = !', 'const proven = true || !')] },
+  { name: 'a store that was put back rolls on', invariant: 2, seen: /while the window was put back with its store and not resumed/,
+    changes: [change('domain/restored.ts', 'reasons.length > 0 ? [{', 'reasons.length > 1e9 ? [{'), change('engine/take-over.ts', 'mark === null || lines.length === 0 ? []', 'mark === null || lines.length >= 0 ? []')] },
   { name: 'strict batches slide', invariant: 2, seen: /strict batch/,
     changes: [change('domain/slots.ts', 'if (policy.strictBatches && ', 'if (policy.strictBatches && taken < 0 && ')] },
 
@@ -52,6 +61,8 @@ export const bugs: readonly Bug[] = [
     changes: [change('domain/obligations.ts', "new Set(['returning', 'done',", "new Set(['failed', 'returning', 'done',")] },
   { name: 'the break-glass file is forgotten', invariant: 4, seen: /break-glass file does not say/,
     changes: [change('engine/journal.ts', 'if (!this.#glassIsStale) return', 'if (this.epoch > 0) return')] },
+  { name: 'what a lost journal promised is forgotten', invariant: 4, seen: /before the store was put back; at .* nobody was told/,
+    changes: [change('domain/restored.ts', 'const told = lines.filter((line) => ', 'const told = lines.filter((line) => line.id === line.kind && line.id === line.subject && ')] },
   { name: 'a window closes with debts', invariant: 4, seen: /is closed and .* is not settled/,
     changes: [change('runbook/window-phases.ts', 'else if (open.length > 0) draft', 'else if (open.length < 0) draft')] },
   { name: 'the assigner comes back before the weights', invariant: 4, seen: /before all weights are settled/,
@@ -63,6 +74,8 @@ export const bugs: readonly Bug[] = [
     changes: [change('domain/weights.ts', 'if (lowers && active < floor)', 'if (lowers && active < 0)'), change('domain/preflight.ts', 'if (left < floor)', 'if (left < -99)')] },
   { name: 'a lost write is not waited out', invariant: 5, seen: /whose answer was lost and which could still land/,
     changes: [change('domain/weights.ts', 'Math.max(0, ...state.writesInDoubt.values())', '0 * state.writesInDoubt.size'), change('engine/gitlab-effects.ts', 'if (after > 0) throw', 'if (after > 1e9) throw')] },
+  { name: 'a write of a lost journal is not waited out', invariant: 5, seen: /whose answer was lost and which could still land/,
+    changes: [change('engine/coordinator.ts', 'restoredAt === null ? known', 'restoredAt !== undefined ? known')] },
   { name: 'what somebody else set is overwritten', invariant: 5, from: 250, seen: /by somebody else and is overwritten/,
     changes: [change('domain/weights.ts', 'if (current === 0) return', 'if (current !== previous) return'), change('domain/weights.ts', "if (verdict.how === 'paid' && verdict.by === 'pitstop' && previous !== 0) weights", "if (verdict.by === 'pitstop') weights")] },
   { name: 'two writes at once', invariant: 5, seen: /while write \d+ was under way/,
@@ -83,6 +96,9 @@ export const bugs: readonly Bug[] = [
 
   { name: 'closing time is an hour later', invariant: 8, from: 100, seen: /after the last moment that fits before closing/,
     changes: [change('domain/admission.ts', 'state.window.closesAt - downEstimate(state)', 'state.window.closesAt + 3_600_000 - downEstimate(state)')] },
+
+  { name: 'closing time is meant in the time of the host', invariant: 8, zone: 'Europe/Berlin', seen: /after the last moment that fits before closing/,
+    changes: [change('domain/admission.ts', 'state.window.closesAt - downEstimate(state)', 'state.window.closesAt - new Date(state.window.closesAt).getTimezoneOffset() * 60_000 - downEstimate(state)')] },
 
   { name: 'the last look sees no assigner and no weight', invariant: 9, from: 320, seen: /was told to reboot and .* was read/,
     changes: [change('runbook/point-of-no-return.ts', 'if (raised.length > 0 || foreign.length > 0) return', 'if (raised.length < 0) return'), change('runbook/point-of-no-return.ts', "if (gates.length > 0) return conclude('wait', gates)", '')] },

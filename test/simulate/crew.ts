@@ -2,14 +2,19 @@
 // says nothing about it.
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { Report } from './worker.ts'
+import { addCounts, type Counts } from './tally.ts'
+import type { StoreKind } from './run-window.ts'
+import type { Report, Wanted } from './worker.ts'
 
 export interface Task {
   readonly first: number
   readonly windows: number
   /** Null: drawn for each window. */
   readonly nodes: number | null
+  readonly store?: StoreKind
   readonly workers?: number | undefined
+  /** Time zone of the host; left out: that of this one. */
+  readonly zone?: string
   /** A bug to plant, by its name in bugs.ts. */
   readonly bug?: string
   /** No further windows once a violation reads like this. */
@@ -23,6 +28,8 @@ export interface Result {
   readonly events: number
   readonly kills: number
   readonly halted: number
+  readonly onSqlite: number
+  readonly faults: Counts
   readonly ms: number
   /** CPU time of all workers, start-up not counted. */
   readonly cpuMs: number
@@ -32,8 +39,10 @@ export interface Result {
 const share = (bug: string | undefined): number => bug === undefined ? 25 : 1
 
 export async function simulate(task: Task): Promise<Result> {
+  // Threads have no zone of their own: they begin with that of the process.
+  if (task.zone !== undefined) process.env['TZ'] = task.zone
   const began = performance.now()
-  const total = { windows: 0, wrong: [] as Report['wrong'][number][], ended: {} as Record<string, number>, events: 0, kills: 0, halted: 0, cpuMs: 0 }
+  const total = { windows: 0, wrong: [] as Report['wrong'][number][], ended: {} as Record<string, number>, events: 0, kills: 0, halted: 0, onSqlite: 0, faults: {} as Counts, cpuMs: 0 }
   let next = task.first
   const end = task.first + task.windows
   const until = task.until === undefined ? null : new RegExp(task.until)
@@ -50,7 +59,7 @@ export async function simulate(task: Task): Promise<Result> {
         return
       }
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread has no origin
-      worker.postMessage({ first: next, windows, nodes: task.nodes })
+      worker.postMessage({ first: next, windows, nodes: task.nodes, store: task.store ?? 'mixed' } satisfies Wanted)
       next += windows
     }
     worker.on('error', reject)
@@ -61,6 +70,8 @@ export async function simulate(task: Task): Promise<Result> {
       total.events += report.events
       total.kills += report.kills
       total.halted += report.halted
+      total.onSqlite += report.onSqlite
+      addCounts(total.faults, report.faults)
       total.cpuMs += report.cpuMs
       more()
     })

@@ -27,7 +27,8 @@ export interface Drawn {
 /** Most windows are small: what goes wrong between nodes goes wrong among four of them. */
 const sizes = [1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 6, 6, 7, 8, 9, 12]
 
-const clockChanges = [Date.UTC(2027, 2, 28, 0, 50), Date.UTC(2027, 9, 31, 0, 50)]
+/** When clocks change in New York and in Berlin. Windows that start a little before are open then. */
+export const clockChanges = [Date.UTC(2027, 2, 14, 7), Date.UTC(2027, 2, 28, 1), Date.UTC(2027, 9, 31, 1), Date.UTC(2027, 10, 7, 6)]
 const seconds = 1000
 
 /** @param fixedNodes null: drawn too. */
@@ -53,7 +54,7 @@ export function drawWindow(seed: number, fixedNodes: number | null = null): Draw
   return {
     seed, chance, mood, nodes, policy, closesInMs, coordinators,
     storagesPerNode, platforms: chance.among([1, 1, 2]),
-    start: chance.happens(0.1) ? chance.among(clockChanges) : Date.UTC(2027, 0, 1) + chance.between(0, 365 * 24 * 60) * 60 * seconds,
+    start: chance.happens(0.1) ? chance.among(clockChanges) - chance.between(1, 10) * 60 * seconds : Date.UTC(2027, 0, 1) + chance.between(0, 365 * 24 * 60) * 60 * seconds,
     leaseMs: chance.among([20, 30]) * seconds, nights: chance.happens(0.2) ? 2 : 1,
     times: { rebootMs: chance.between(4, 25) * seconds, gitalyStartMs: chance.between(200, 3000), aptMs: chance.between(2, 25) * seconds, stageMs: chance.between(500, 6000) }
   }

@@ -11,7 +11,7 @@ export const moods = [
 export const calls = { requestLost: 0.001, answerLost: 0.001, requestLate: 0.0006, duplicated: 0.002, unsure: 0.002 }
 
 /** Per write to GitLab, and per read. */
-export const gitlab = { refused: 0.01, errorBefore: 0.004, errorAfter: 0.004, lostBefore: 0.006, lostAfter: 0.006, landsLate: 0.01, readError: 0.002 }
+export const gitlab = { refused: 0.01, errorBefore: 0.004, errorAfter: 0.004, lostBefore: 0.006, lostAfter: 0.006, landsLate: 0.01, partly: 0.003, readError: 0.002, readLimited: 0.001 }
 
 /** Per append or lease call. */
 export const store = { away: 0.0004, unanswered: 0.0004, slow: 0.002 }
@@ -29,10 +29,11 @@ export const nodes = {
 export const troubles = {
   hostReboots: 0.06, agentHangs: 0.12, agentCrashes: 0.12, gitalyRestarts: 0.04, vetoComes: 0.06, hostClockJumps: 0.06, cutOff: 0.04,
   coordinatorKilled: 0.12, coordinatorPaused: 0.08, coordinatorClockJumps: 0.05, storeAway: 0.04, glassFails: 0.02,
-  gitlabDown: 0.06, weightChangedByOthers: 0.12, assignerEnabled: 0.04, pipelineRuns: 0.04, movesRun: 0.04
+  gitlabDown: 0.06, weightChangedByOthers: 0.12, assignerEnabled: 0.04, pipelineRuns: 0.04, movesRun: 0.04, storePutBack: 0.06
 } as const
 
 export type Trouble = keyof typeof troubles
+export type NodeFault = keyof typeof nodes
 
 /** Per visit of the operator who has nothing to mend. */
 export const operator = { pauses: 0.01, aborts: 0.003, skips: 0.004, freezes: 0.006, retries: 0.02, resumes: 0.01 }

@@ -4,15 +4,19 @@ import type { Coordinator } from '@pitstop/coordinator/engine/coordinator'
 import type { Command } from '@pitstop/coordinator/domain/command'
 import type { NodeState, State } from '@pitstop/coordinator/domain/state'
 import { Fault } from '@pitstop/shared/fault'
+import type { SimulatedHost } from '../world/simulated-host.ts'
 import type { World } from '../world/world.ts'
 import type { Chance } from './chance.ts'
 import type { Drawn } from './draw-window.ts'
 import { operator as odds } from './odds.ts'
 import type { Seats } from './seats.ts'
+import type { Tally } from './tally.ts'
 
 const seconds = 1000
 /** Nobody waits longer for an answer; the command may have been journaled all the same. */
 const patienceMs = 20 * seconds
+/** GitLab's time-out and how long after it a write may land. */
+const writesLandWithinMs = 30 * seconds
 
 type Wanted = Command extends infer C ? C extends Command ? Omit<C, 'by' | 'reason'> : never : never
 
@@ -27,8 +31,10 @@ export class Operator {
   readonly #world: World
   readonly #seats: Seats
   readonly #chance: Chance
+  readonly #tally: Tally
 
-  constructor(world: World, seats: Seats, chance: Chance, { nights }: Drawn) {
+  constructor(world: World, seats: Seats, chance: Chance, { nights }: Drawn, tally: Tally) {
+    this.#tally = tally
     this.#world = world
     this.#seats = seats
     this.#chance = chance
@@ -43,7 +49,9 @@ export class Operator {
     while (!this.over) {
       await this.#world.clock.sleep(this.#chance.between(2, 25) * seconds)
       const { state } = this
-      if (state.window.phase === 'closed') await this.#afterClosing(state)
+      if (await this.#owesWhatWasLost()) continue
+      if (state.window.number === 0) this.over = !await this.#opens()
+      else if (state.window.phase === 'closed') await this.#afterClosing(state)
       else await this.#visit(state)
     }
   }
@@ -98,8 +106,44 @@ export class Operator {
     const { window } = state
     const sick = [...state.nodes.values()].filter((node) => node.phase === 'failed' || node.overdue)
     if (window.phase === 'settling' || window.phase === 'closing') return this.#settles(sick)
+    if (window.pause?.reasons.some(({ code }) => code === 'STORE_RESTORED') === true) return this.#findsItsStorePutBack()
     if (window.halt !== null || window.pause !== null) return this.#helps(state, sick)
     await this.#meddles(state)
+  }
+
+  /** What a store lost that was put back: looks at hosts and GitLab, puts it back by hand, and says so. */
+  async #owesWhatWasLost(): Promise<boolean> {
+    const { clock, gitlab, hosts } = this.#world
+    const lost = await this.#ask((coordinator) => coordinator.lostPromises())
+    if (lost === null || lost instanceof Fault) return this.#seats.acting === null
+    if (lost.length === 0) return false
+    // As the documents say: what was under way to GitLab lands first.
+    await clock.sleep(Math.max(0, (this.#world.putBackAt ?? 0) + writesLandWithinMs - clock.now()))
+    for (const { id, kind, subject, node, previous } of lost) {
+      if (kind === 'assigner') gitlab.setScheduleAs('ada', previous === true)
+      else if (gitlab.weights[subject] === 0 && previous !== 0) {
+        const host = hosts.get(node ?? '')
+        if (host !== undefined && !await this.#mended(host)) continue
+        gitlab.writeAs('ada', { [subject]: Number(previous) })
+      }
+      await this.#say({ kind: 'hand-over', obligation: id })
+    }
+    return true
+  }
+
+  /** False: not within ten minutes; it is looked at again. */
+  async #mended(host: SimulatedHost): Promise<boolean> {
+    if (!host.serves) host.mend()
+    for (let waited = 0; waited < 600 && !host.serves; waited++) await this.#world.clock.sleep(seconds)
+    return host.serves
+  }
+
+  /** A window whose store was put back: nobody lets it go on before every host is up. */
+  async #findsItsStorePutBack(): Promise<void> {
+    const chance = this.#chance
+    const down = [...this.#world.hosts.values()].filter(({ serves }) => !serves)
+    for (const host of down) if (chance.happens(0.5)) host.mend()
+    if (down.length === 0) await this.#say({ kind: chance.happens(0.5) ? 'abort' : 'resume' })
   }
 
   /** A halted or paused window. */
@@ -143,13 +187,19 @@ export class Operator {
   async #meddles(state: State): Promise<void> {
     const chance = this.#chance
     const nodes = [...state.nodes.values()]
-    if (chance.happens(odds.pauses)) await this.#say({ kind: 'pause' })
-    if (chance.happens(odds.resumes)) await this.#say({ kind: 'resume' })
-    if (chance.happens(odds.aborts)) await this.#say({ kind: 'abort' })
-    if (chance.happens(odds.skips)) await this.#say({ kind: 'skip', node: chance.among(nodes).node })
-    if (chance.happens(odds.freezes)) await this.#ask((coordinator) => coordinator.freeze('bob', 'incident 4711'))
+    if (this.#wants('pauses')) await this.#say({ kind: 'pause' })
+    if (this.#wants('resumes')) await this.#say({ kind: 'resume' })
+    if (this.#wants('aborts')) await this.#say({ kind: 'abort' })
+    if (this.#wants('skips')) await this.#say({ kind: 'skip', node: chance.among(nodes).node })
+    if (this.#wants('freezes')) await this.#ask((coordinator) => coordinator.freeze('bob', 'incident 4711'))
     const left = nodes.filter(({ phase }) => phase === 'postponed' || phase === 'pending-reboot' || phase === 'skipped')
-    if (left.length > 0 && chance.happens(odds.retries)) await this.#say({ kind: 'retry', node: chance.among(left).node })
+    if (left.length > 0 && this.#wants('retries')) await this.#say({ kind: 'retry', node: chance.among(left).node })
+  }
+
+  #wants(what: keyof typeof odds): boolean {
+    if (!this.#chance.happens(odds[what])) return false
+    this.#tally.struck(`person ${what}`)
+    return true
   }
 
   /** "Why?", about everything that does not move: asked twice, it must have been answered. */

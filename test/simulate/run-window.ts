@@ -3,11 +3,14 @@
 import { checkHistory } from '../world/check-history.ts'
 import { story } from '../world/story.ts'
 import { World } from '../world/world.ts'
-import { type Drawn, drawWindow } from './draw-window.ts'
+import { clockChanges, type Drawn, drawWindow } from './draw-window.ts'
 import { Operator } from './operator.ts'
 import { Seats } from './seats.ts'
+import { type Counts, Tally } from './tally.ts'
 import { Troubles } from './troubles.ts'
 import { Weather } from './weather.ts'
+
+export type StoreKind = 'memory' | 'sqlite' | 'mixed'
 
 export interface Outcome {
   readonly seed: number
@@ -19,6 +22,8 @@ export interface Outcome {
   readonly events: number
   readonly kills: number
   readonly halted: boolean
+  readonly onSqlite: boolean
+  readonly faults: Counts
   readonly story: () => string
 }
 
@@ -29,18 +34,23 @@ const busyMoments = 400
 /** What was on its way when the window closed has landed by then. */
 const landsAfterMs = 60_000
 
-export async function runWindow(seed: number, nodes: number | null = null): Promise<Outcome> {
+/** @param store mixed: some of those that an embedded store is drawn for are on the real one. A seed's window is the same on either. */
+export async function runWindow(seed: number, nodes: number | null = null, store: StoreKind = 'mixed'): Promise<Outcome> {
   const drawn = drawWindow(seed, nodes)
   const { chance, mood, policy, closesInMs, coordinators, leaseMs, storagesPerNode, platforms, start } = drawn
-  const world = new World({ nodes: drawn.nodes, policy, closesInMs, storagesPerNode, platforms, leaseMs, start, reports: false })
-  world.embeddedStore = coordinators === 1 && chance.happens(0.5)
+  const embedded = coordinators === 1 && chance.happens(0.5)
+  const onSqlite = embedded && (store === 'sqlite' || (store === 'mixed' && seed % 4 === 0))
+  const world = new World({ nodes: drawn.nodes, policy, closesInMs, storagesPerNode, platforms, leaseMs, start, onSqlite, reports: false })
+  world.embeddedStore = embedded
   world.store.shared = !world.embeddedStore
+  world.memories = new Map()
   if (policy.assigner === 'inactive-is-intended') world.gitlab.scheduleActive = false
-  const weather = new Weather(world.clock, chance.fork(), mood.times)
+  const tally = new Tally()
+  const weather = new Weather(world.clock, chance.fork(), mood.times, tally)
   world.transit = weather
   const seats = new Seats(world, chance.fork(), coordinators)
-  const operator = new Operator(world, seats, chance.fork(), drawn)
-  const troubles = new Troubles(world, seats, weather, chance.fork())
+  const operator = new Operator(world, seats, chance.fork(), drawn, tally)
+  const troubles = new Troubles(world, seats, weather, chance.fork(), tally)
   reports(world, seats, drawn)
   troubles.drawHosts(drawn)
   troubles.drawCalls(drawn)
@@ -51,7 +61,9 @@ export async function runWindow(seed: number, nodes: number | null = null): Prom
   const over = await world.clock.runUntil(() => operator.over, closesInMs + stuckAfterMs)
   seats.end()
   await world.clock.runUntil(() => false, landsAfterMs)
+  await world.store.close()
 
+  tally.read(world.history.happenings, clockChanges)
   const opened = world.plan !== undefined && operator.notOpened === null
   const violations = [
     ...broke === null ? [] : [`the operator stumbled: ${broke instanceof Error ? broke.stack ?? broke.message : JSON.stringify(broke)}`],
@@ -63,7 +75,7 @@ export async function runWindow(seed: number, nodes: number | null = null): Prom
   return {
     seed, drawn, violations: [...new Set(violations)], ended: !over ? 'stuck' : opened ? 'closed' : 'not opened', virtualMs: world.clock.now() - world.start, events: world.store.rows.length,
     kills: world.history.happenings.filter(({ what }) => what === 'coordinator-killed').length,
-    halted: opened && world.has('window-halted'), story: () => opened ? story(world.events(), world.start) : `not opened: ${operator.notOpened ?? ''}\n`
+    onSqlite, faults: tally.counts, halted: opened && world.has('window-halted'), story: () => opened ? story(world.events(), world.start) : `not opened: ${operator.notOpened ?? ''}\n`
   }
 }
 

@@ -6,6 +6,7 @@ import type { SimulatedHost } from '../world/simulated-host.ts'
 import type { VirtualClock } from '../world/virtual-clock.ts'
 import type { Chance } from './chance.ts'
 import { calls } from './odds.ts'
+import type { Tally } from './tally.ts'
 
 /** gRPC's: 20 s without a word, then 10 s for an answer. */
 const keepaliveMs = 30_000
@@ -17,11 +18,13 @@ export class Weather implements Transit {
   readonly #clock: VirtualClock
   readonly #chance: Chance
   readonly #times: number
+  readonly #tally: Tally
 
-  constructor(clock: VirtualClock, chance: Chance, times: number) {
+  constructor(clock: VirtualClock, chance: Chance, times: number, tally: Tally) {
     this.#clock = clock
     this.#chance = chance
     this.#times = times
+    this.#tally = tally
   }
 
   /** Nobody is reached; streams break when nothing was heard on them for a while. */
@@ -33,10 +36,15 @@ export class Weather implements Transit {
   call<T>(host: SimulatedHost, { deadlineMs, order }: Call, deliver: () => T | Promise<T>): Promise<T> {
     const chance = this.#chance
     const times = this.#times
+    const tally = this.#tally
     const goes = this.#fate(chance.next())
-    const wayMs = goes === 'late' ? chance.between(1000, 20_000) : chance.between(0, 12)
+    const wayMs = goes === 'requestLate' ? chance.between(1000, 20_000) : chance.between(0, 12)
     const doubledMs = chance.happens(calls.duplicated * times) ? chance.between(1, 8000) : null
     const unsure = chance.happens(calls.unsure * times)
+    if (goes !== 'well') tally.drawn(`call ${goes}`)
+    if (goes === 'requestLost') tally.fired('call requestLost')
+    if (doubledMs !== null) tally.drawn('call duplicated')
+    if (unsure) tally.drawn('call unsure')
     return new Promise((resolve, reject) => {
       let over = false
       const unheard = (): void => {
@@ -47,19 +55,27 @@ export class Weather implements Transit {
       }
       if (goes !== 'well' || order !== undefined) this.#clock.after(deadlineMs, unheard)
       if (order !== undefined) this.#underWay.add(unheard)
-      if (goes === 'request lost') return
-      if (doubledMs !== null) this.#clock.after(wayMs + doubledMs, () => { if (this.#reaches(host)) void arrives().catch(() => undefined) })
+      if (goes === 'requestLost') return
+      if (doubledMs !== null) this.#clock.after(wayMs + doubledMs, () => {
+        if (!this.#reaches(host)) return
+        tally.fired('call duplicated')
+        void arrives().catch(() => undefined)
+      })
       this.#clock.after(wayMs, () => {
         if (!this.#reaches(host)) {
           // A host that is up refuses at once; one that is down, or behind a cut, says nothing for a while.
           this.#clock.after(host.up && !this.#cutOff && host.faults.unreachable !== true ? 2 : Math.min(deadlineMs, 2500), unheard)
           return
         }
+        if (goes === 'requestLate') tally.fired('call requestLate')
         arrives().then((answer) => {
-          if (goes === 'answer lost' || !host.up || this.#cutOff) return goes === 'answer lost' ? undefined : unheard()
+          if (goes === 'answerLost') tally.fired('call answerLost')
+          if (goes === 'answerLost' || !host.up || this.#cutOff) return goes === 'answerLost' ? undefined : unheard()
           over = true
           this.#underWay.delete(unheard)
-          resolve(unsure ? leavesOpen(answer) : answer)
+          const told = unsure ? leavesOpen(answer) : answer
+          if (told !== answer) tally.fired('call unsure')
+          resolve(told)
         }, (error: unknown) => {
           if (over) return
           over = true
@@ -74,10 +90,10 @@ export class Weather implements Transit {
 
   #reaches(host: SimulatedHost): boolean { return !this.#cutOff && host.agent.reachable }
 
-  #fate(x: number): 'well' | 'request lost' | 'answer lost' | 'late' {
+  #fate(x: number): 'well' | 'requestLost' | 'answerLost' | 'requestLate' {
     const { requestLost, answerLost, requestLate } = calls
     const scaled = x / this.#times
-    return scaled < requestLost ? 'request lost' : scaled < requestLost + answerLost ? 'answer lost' : scaled < requestLost + answerLost + requestLate ? 'late' : 'well'
+    return scaled < requestLost ? 'requestLost' : scaled < requestLost + answerLost ? 'answerLost' : scaled < requestLost + answerLost + requestLate ? 'requestLate' : 'well'
   }
 }
 

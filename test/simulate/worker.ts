@@ -1,7 +1,9 @@
 // One core's share of the windows. With a bug to plant, the one line is changed when its module is loaded, in this worker only;
 // that the line was there is proven before anything runs.
 import { parentPort, threadId, workerData } from 'node:worker_threads'
+import { addCounts, type Counts } from './tally.ts'
 import { plantBug } from './plant-bug.ts'
+import type { StoreKind } from './run-window.ts'
 
 export interface Report {
   readonly windows: number
@@ -10,8 +12,12 @@ export interface Report {
   readonly events: number
   readonly kills: number
   readonly halted: number
+  readonly onSqlite: number
+  readonly faults: Counts
   readonly cpuMs: number
 }
+
+export interface Wanted { readonly first: number, readonly windows: number, readonly nodes: number | null, readonly store: StoreKind }
 
 const { bug } = workerData as { readonly bug: string | null }
 const requirePlanted = bug === null ? () => undefined : plantBug(bug)
@@ -25,23 +31,26 @@ Error.stackTraceLimit = 0
 
 if (parentPort === null) throw new Error(`worker ${threadId} was not started as one`)
 const port = parentPort
-port.on('message', ({ first, windows, nodes }: { readonly first: number, readonly windows: number, readonly nodes: number | null }) => {
-  share(first, windows, nodes).then((report) => { port.postMessage(report) }, (error: unknown) => { setImmediate(() => { throw error }) })
+port.on('message', ({ first, windows, nodes, store }: Wanted) => {
+  share(first, windows, nodes, store).then((report) => { port.postMessage(report) }, (error: unknown) => { setImmediate(() => { throw error }) })
 })
 
-async function share(first: number, windows: number, nodes: number | null): Promise<Report> {
+async function share(first: number, windows: number, nodes: number | null, store: StoreKind): Promise<Report> {
   const cpu = process.threadCpuUsage()
   const wrong: { seed: number, violations: readonly string[] }[] = []
   const ended: Record<string, number> = {}
-  let [events, kills, halted] = [0, 0, 0]
+  const faults: Counts = {}
+  let [events, kills, halted, onSqlite] = [0, 0, 0, 0]
   for (let seed = first; seed < first + windows; seed++) {
-    const outcome = await runWindow(seed, nodes)
+    const outcome = await runWindow(seed, nodes, store)
     ended[outcome.ended] = (ended[outcome.ended] ?? 0) + 1
     events += outcome.events
     kills += outcome.kills
     if (outcome.halted) halted++
+    if (outcome.onSqlite) onSqlite++
+    addCounts(faults, outcome.faults)
     if (outcome.violations.length > 0) wrong.push({ seed, violations: outcome.violations })
   }
   const used = process.threadCpuUsage(cpu)
-  return { windows, wrong, ended, events, kills, halted, cpuMs: (used.user + used.system) / 1000 }
+  return { windows, wrong, ended, events, kills, halted, onSqlite, faults, cpuMs: (used.user + used.system) / 1000 }
 }
