@@ -142,7 +142,7 @@ void t.test('our watching does not hold up Gitaly\'s graceful stop, and the stop
   running.process.kill('SIGTERM')
   const noticed = await watched.until(undefined)
   t.same(await running.ended, [0, null], 'it ended by itself, gracefully')
-  t.ok(performance.now() - begun < 1000, `${Math.round(performance.now() - begun)} ms, noticed after ${Math.round(noticed - begun)}`)
+  t.ok(performance.now() - begun < 2000, `${Math.round(performance.now() - begun)} ms, noticed after ${Math.round(noticed - begun)}`)
 
   const held = await gitaly(t)
   const naive = new HealthService(`127.0.0.1:${held.port}`, grpc.credentials.createInsecure())
@@ -169,7 +169,7 @@ void t.test('a stop that begins while Gitaly does not serve yet is not held up e
   const begun = performance.now()
   again.kill('SIGTERM')
   t.same(await once(again, 'exit'), [0, null])
-  t.ok(performance.now() - begun < 1000, `${Math.round(performance.now() - begun)} ms`)
+  t.ok(performance.now() - begun < 2000, `${Math.round(performance.now() - begun)} ms`)
 })
 
 void t.test('a Gitaly that serves later on the same connection is noticed', async (t) => {

@@ -144,7 +144,7 @@ void t.test('behind the request SIGTERM ends the unit at once', async (t) => {
   const toldAt = performance.now()
   process.kill(process.pid, 'SIGTERM')
   await rebooting
-  t.ok(performance.now() - toldAt < 200)
+  t.ok(performance.now() - toldAt < 1500)
   t.same(host.effects(), ['stop', 'reboot'])
   t.ok(existsSync(context.store.goingDownFile(id)))
 })
