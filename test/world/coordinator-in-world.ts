@@ -18,7 +18,7 @@ export function coordinatorIn(world: World, process: Process): Coordinator {
     leased: () => store.lease?.holder === name && store.lease.expiresAt > clock.now() + world.storeClockOffMs
   }
   const nodes = [...world.hosts.values()].map(({ node }) => ({ node, address: `${node}:7443`, storages: world.storages.get(node) ?? [], zone: 'a' }))
-  const hooks = { goes: () => world.storeGoes(), killAt: (events: readonly { readonly type: string }[]) => world.killAt(++world.appends, events), kill: (dead: Process) => { world.kill(dead) }, heard: (seq: number) => { world.heard = Math.max(world.heard, seq) } }
+  const hooks = { goes: () => world.storeGoes(), killAt: (events: readonly { readonly type: string }[]) => world.killAt(++world.appends, events), kill: (dead: Process) => { world.kill(dead) }, heard: (seq: number) => { world.heard.set(process.machine, Math.max(world.heard.get(process.machine) ?? 0, seq)) } }
   return new Coordinator({
     fleet: 'lab', store: process.port(storeFor(process, store, clock, hooks)), gitlab: process.port(world.gitlab.port(asker)),
     agents: process.port(agentsOver(world.transit, world.hosts, clock, world.history, asker)),

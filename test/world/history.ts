@@ -47,7 +47,7 @@ export type Happening = {
   | { readonly what: 'coordinator-killed', readonly by?: string }
   /**
    * The store was put back to its first `kept` rows. `lost`: what nobody can read any more, with the true time of each; up to
-   * row `heard` a coordinator knew that it was stored. `glass`: the break-glass file of the machine that comes back first.
+   * row `heard` the machine that comes back first had written it itself. `glass`: that machine's break-glass file.
    */
   | { readonly what: 'store-put-back', readonly kept: number, readonly lost: readonly LostRow[], readonly heard: number, readonly glass: string }
   | { readonly what: 'coordinator-clock', readonly by: string, readonly offMs: number }

@@ -66,8 +66,8 @@ export class World {
   glassFails = false
   /** What each machine remembers of the store beside its break-glass file; null = machines remember nothing, only agents do. */
   memories: Map<string, StoreMemory> | null = null
-  /** The newest row of which a coordinator knows that it is stored. */
-  heard = 0
+  /** By machine: the newest row that a coordinator there wrote and knows to be stored. */
+  readonly heard = new Map<string, number>()
   /** When the store was put back last. */
   putBackAt: number | null = null
   appends = 0
@@ -180,8 +180,8 @@ export class World {
     const happening = { at: this.clock.now(), seq: this.store.rows.length }
     const times = this.#journaledAt.splice(copy.rows)
     const lost = this.store.putBack(copy).map(({ stream, recorded }, index) => ({ stream, recorded, at: times[index] ?? 0 }))
-    this.history.happenings.push({ ...happening, what: 'store-put-back', kept: copy.rows, lost, heard: this.heard, glass: this.glass.get(machine) ?? '' })
-    this.heard = Math.min(this.heard, copy.rows)
+    this.history.happenings.push({ ...happening, what: 'store-put-back', kept: copy.rows, lost, heard: this.heard.get(machine) ?? 0, glass: this.glass.get(machine) ?? '' })
+    for (const [each, seq] of this.heard) this.heard.set(each, Math.min(seq, copy.rows))
   }
 
   /** The wall clock of the coordinator's machine is set. */

@@ -12,7 +12,7 @@ import { payByHand, payableWeights, shownNow } from './obligations.ts'
 import { type Plan, type Policy, estimatePlan, openPlan, sealPlan } from './plan.ts'
 import { failures, slotsFree } from './slots.ts'
 import { planScheduleWrite } from './schedule.ts'
-import type { State } from './state.ts'
+import { type State, stillHolds } from './state.ts'
 import { notAsWritten, planWeightWrite, writesLandBy } from './weights.ts'
 
 const policy: Policy = {
@@ -200,4 +200,12 @@ void t.test('the audit names who took a promise over, and why', async (t) => {
   t.equal(shownNow({ kind: 'weight', previous: 5 }, 5), 'GitLab shows 5, as it was')
   t.equal(shownNow({ kind: 'assigner', previous: true }, false), 'GitLab shows the assigner inactive, it was the assigner active')
   t.equal(shownNow({ kind: 'weight', previous: 5 }, null), 'GitLab does not show it; it was 5')
+})
+
+void t.test('a decision about a node no longer holds when somebody has taken over what is owed for it', async (t) => {
+  const before = stateAfter([{ type: 'node-admitted', node: 'a' }, { type: 'obligation-opened', id: 'weight:a', kind: 'weight', subject: 'a', node: 'a', previous: 100 }])
+  const after = apply(before, { seq: 9, at: 9, epoch: 1, event: { type: 'obligation-settled', id: 'weight:a', how: 'void', by: 'ada', text: 'mine' } })
+  t.ok(stillHolds(before, before, ['a']))
+  t.notOk(stillHolds(before, after, ['a']))
+  t.ok(stillHolds(before, after, ['b']), 'another node is not concerned')
 })

@@ -142,6 +142,7 @@ export function labelOf({ window }: State): WindowLabel {
   return window.halt !== null ? 'halted' : window.pause !== null ? 'paused' : 'rolling'
 }
 
-/** Nothing that a decision about these nodes rests on has changed: no event about the window or about them. */
+/** Nothing that a decision about these nodes rests on has changed: no event about the window, about them, or about what is owed for them. */
 export const stillHolds = (decidedOn: State, now: State, nodes: readonly string[]): boolean =>
-  decidedOn === now || (decidedOn.window.version === now.window.version && nodes.every((node) => decidedOn.nodes.get(node)?.version === now.nodes.get(node)?.version))
+  decidedOn === now || (decidedOn.window.version === now.window.version && nodes.every((node) => decidedOn.nodes.get(node)?.version === now.nodes.get(node)?.version)
+    && (decidedOn.obligations === now.obligations || [...now.obligations].every(([id, each]) => each.node === null || !nodes.includes(each.node) || decidedOn.obligations.get(id) === each)))

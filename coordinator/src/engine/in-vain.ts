@@ -1,8 +1,8 @@
 // Notices an effect that goes round in circles: done again and again as fast as GitLab or an agent refuses, with nothing journaled
 // of it. Every effect has its own pause in the runbook; this is for the one whose pause was forgotten. Knows no effect by name.
 
-/** A host that is about to be healthy is looked at five times a second; nothing is done in vain more often than twice that. */
-const most = 10
+/** A host that is about to be healthy is looked at five times a second, and at once for each report; nothing needs four times that. */
+const most = 20
 const withinMs = 1000
 
 export class InVain {

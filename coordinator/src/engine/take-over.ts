@@ -85,6 +85,8 @@ export async function takeOver(parts: TakeOverParts, keeper: LeaseKeeper, watch:
   const left = await leftPromises(store, await recollection?.promises() ?? '')
   const facts: StoreFacts = { incarnation: incarnation.id, epoch: seen?.epoch ?? 0, seq: incarnation.seq, moved: incarnation.moved, past: before.fleet.past, memory, watched: watch.known, agents: null, strange: [] }
   const known = distinct([...incarnation.restoring, ...doubt === null ? [] : [doubt], ...watch.doubts(incarnation.id), ...whyRestored(facts), ...unheld(left, recollection?.file)])
+  // A row whose answer was lost is known from here on: this machine may be ended before it holds the lease.
+  if (known.length === 0) recollection?.note(incarnation.seq)
   // A take-over that asks waits for hosts that are just rebooting; one of a store that was watched all the time need not.
   const asked = known.length > 0 || !watch.vouched ? await askAgents(parts, { epoch: facts.epoch, ...await askedAbout(store, before, clock.now()) }) : null
   const restored = distinct([...known, ...whyRestored({ ...facts, moved: null, memory: null, watched: [], agents: asked?.highest ?? null, strange: asked?.strange ?? [] })])

@@ -37,7 +37,7 @@ export function weights({ plan, evidence, ledger, truth, blame }: Books): Check 
             else if (was !== is && !own.has(storage)) blame(`weight of ${storage}, not in the plan, goes from ${was ?? 'nothing'} to ${is}`)
             else if (was === is && truth.weights[storage] !== is && at - (truth.foreign.get(storage) ?? -Infinity) > 5000) blame(`weight of ${storage} is ${truth.weights[storage] ?? 'nothing'} and is written back as ${is}: the reading was older than pitstop's own write`)
             else if (was !== is && is !== 0 && was !== 0) blame(`weight of ${storage} was ${was ?? 'nothing'} by somebody else and is overwritten with ${is}`)
-            else if (was !== is && is === 0 && ledger.resumedSeq < (raised.get(storage) ?? -1) && (ledger.promises.get(`weight:${storage}`)?.openedSeq ?? 0) < (raised.get(storage) ?? -1)) blame(`weight of ${storage} was raised to ${was ?? 'nothing'} by somebody else and is set to 0 again without a person`)
+            else if (was !== is && is === 0 && was !== ledger.promises.get(`weight:${storage}`)?.previous && ledger.resumedSeq < (raised.get(storage) ?? -1) && (ledger.promises.get(`weight:${storage}`)?.openedSeq ?? 0) < (raised.get(storage) ?? -1)) blame(`weight of ${storage} was raised to ${was ?? 'nothing'} by somebody else and is set to 0 again without a person`)
           }
           const active = Object.values(after).filter((weight) => weight > 0).length
           if (active === 0) blame('all weights are zero')
