@@ -155,7 +155,7 @@ export async function buildLabHost(options: LabHostOptions): Promise<LabHost> {
       }
     },
     loseDataDisk() { hasDataDisk = false },
-    async waitFor(what, holds, timeoutMs = 30_000) {
+    async waitFor(what, holds, timeoutMs = 90_000) {
       const until = Date.now() + timeoutMs
       while (!await holds()) {
         if (Date.now() > until) throw new Error(`${node}: no ${what} within ${timeoutMs} ms; last: ${events().slice(-8).map(({ event }) => event).join(', ')}`)
