@@ -8,6 +8,7 @@ import { type FaultOptions, putFault } from '../stand-ins/host/faults.ts'
 import type { BootRecord, MachineEvent } from '../stand-ins/host/history.ts'
 import { type RebootTimes, rebootTimes } from '../stand-ins/host/reboot-times.ts'
 import type { CommandOutput } from './command.ts'
+import { inVain, lastWords, said } from './last-words.ts'
 import { buildMachine } from './machine.ts'
 import { hostAddress, plugIn } from './network.ts'
 import { gitalyRuntime, layPlainGitaly, realGitaly, realGitalyTarget } from './omnibus.ts'
@@ -28,6 +29,8 @@ export interface LabHostOptions {
   readonly unitSettings?: readonly string[]
   readonly gitaly?: { readonly startMs?: number, readonly logLevel?: 'info' | 'warn', readonly wrapper?: boolean, readonly manager?: 'gitlab-ctl' | 'systemd' }
   readonly diskBytes?: number
+  /** Asked only to explain a wait in vain: what pitstop makes of this host. */
+  readonly secondOpinion?: () => Promise<string>
 }
 
 export interface LabHost {
@@ -55,8 +58,10 @@ export interface LabHost {
   /** After its next reboot it hangs before the kernel starts, until the returned function is called. */
   readonly hangInBoot: () => () => void
   readonly loseDataDisk: () => void
-  /** Asked again every 50 ms: these hosts push nothing to their maker. */
+  /** Asked again every 50 ms: these hosts push nothing to their maker. In vain, the error says how the host stands. */
   readonly waitFor: (what: string, holds: () => boolean | Promise<boolean>, timeoutMs?: number) => Promise<void>
+  /** How it stands: its own record, its units, journal and console, and what pitstop makes of it. */
+  readonly lastWords: () => Promise<string>
   readonly dispose: () => Promise<void>
 }
 
@@ -158,9 +163,13 @@ export async function buildLabHost(options: LabHostOptions): Promise<LabHost> {
     async waitFor(what, holds, timeoutMs = 90_000) {
       const until = Date.now() + timeoutMs
       while (!await holds()) {
-        if (Date.now() > until) throw new Error(`${node}: no ${what} within ${timeoutMs} ms; last: ${events().slice(-8).map(({ event }) => event).join(', ')}`)
+        if (Date.now() > until) throw inVain(`${node}: no ${what} within ${timeoutMs} ms`, await self.lastWords())
         await new Promise((resolve) => { setTimeout(resolve, 50) })
       }
+    },
+    async lastWords() {
+      const record = events().slice(-12).map(({ at, event }) => `${at} ${event}`).join('\n')
+      return [said(`${node}: its record`, record), await lastWords(machine), ...options.secondOpinion === undefined ? [] : [await options.secondOpinion()]].join('\n')
     },
     async dispose() {
       await machine.dispose()

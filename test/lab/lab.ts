@@ -1,6 +1,6 @@
 // A fleet of real hosts on this machine beside an installation's coordinator: Debian booted by systemd-nspawn, the agent's
 // .deb installed by apt, real runit, real reboots. Runs inside the lab's own namespaces and ends with its maker.
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { buildAgentPackage } from '../../packaging/build-package.ts'
@@ -8,6 +8,7 @@ import { createInstallation, type Installation } from '../demo/installation.ts'
 import { furnish } from './enclosure.ts'
 import { baseImage } from './image.ts'
 import { buildLabHost, type LabHost, type LabHostOptions } from './lab-host.ts'
+import { said } from './last-words.ts'
 import { layHostLayer } from './layer.ts'
 import { controlAddress, layBridge } from './network.ts'
 import { newPackages } from './packages.ts'
@@ -70,7 +71,7 @@ export async function startLab(parts: LabParts, options: LabOptions): Promise<La
     for (const [index, node] of names.entries()) {
       hosts.push(await buildLabHost({
         node, index: nextIndex++, fleet: 'lab', folder: join(folder, 'hosts'), lower: [layer, parts.image], tls: await installation.issue('agent', node),
-        coordinator: installation.agentsAddress, ...options.host?.(index)
+        coordinator: installation.agentsAddress, secondOpinion: () => pitstopSays(installation, node), ...options.host?.(index)
       }))
     }
     await installation.configure(hosts)
@@ -101,4 +102,13 @@ async function bringUp(host: LabHost, agentPackage: string): Promise<void> {
   await host.must('rm', deb)
   await host.waitFor('an active agent', async () => (await host.run('systemctl', 'is-active', 'pitstop-agent')).stdout.trim() === 'active')
   await host.waitFor('a serving Gitaly', () => host.events().some(({ event }) => event === 'gitaly-serving'))
+}
+
+/** What pitstop makes of a host that a scenario waited for in vain. */
+async function pitstopSays({ pitstop, logFile }: Installation, node: string): Promise<string> {
+  const answers = await Promise.all([['window', 'show'], ['why', node]].map(async (args) => {
+    const { stdout, stderr } = await pitstop(args)
+    return said(`pitstop ${args.join(' ')}`, stdout + stderr)
+  }))
+  return [...answers, said('the coordinator\'s log', existsSync(logFile) ? readFileSync(logFile, 'utf8').split('\n').slice(-20).join('\n') : '')].join('\n')
 }

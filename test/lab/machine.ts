@@ -1,7 +1,7 @@
 // One lab host's hardware: an overlay root and systemd-nspawn, which is started again when the host rebooted (exit 133),
 // as power and firmware would. Knows nothing of GitLab or pitstop.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { attempt, type CommandOutput, run } from './command.ts'
@@ -30,6 +30,8 @@ export interface MachineOptions {
 export interface Machine {
   /** Its file system, from outside. */
   readonly root: string
+  /** What it and its nspawn printed, from its first boot on. */
+  readonly console: string
   readonly powerOn: () => Promise<void>
   readonly powerOff: () => Promise<void>
   /** Everything dies at once; stays off. */
@@ -49,7 +51,8 @@ export async function buildMachine(options: MachineOptions): Promise<Machine> {
   const [upper, work] = [join(disk, 'upper'), join(disk, 'work')]
   for (const each of [upper, work]) mkdirSync(each, { recursive: true })
   await run(['mount', '-t', 'overlay', 'overlay', '-o', `lowerdir=${options.lower.join(':')},upperdir=${upper},workdir=${work}`, root])
-  const console = createWriteStream(join(folder, 'console.log'), { flags: 'a' })
+  const consoleFile = join(folder, 'console.log')
+  const console = createWriteStream(consoleFile, { flags: 'a' })
   const groups = controlGroups(name)
   let child: ChildProcess | undefined
   let wanted: 'on' | 'off' = 'off'
@@ -80,6 +83,7 @@ export async function buildMachine(options: MachineOptions): Promise<Machine> {
 
   const self: Machine = {
     root,
+    console: consoleFile,
     isOn: () => child !== undefined,
     async powerOn() {
       wanted = 'on'
@@ -121,9 +125,12 @@ export async function buildMachine(options: MachineOptions): Promise<Machine> {
   return self
 }
 
-/** A group of its own in every hierarchy that systemd uses here (version 1 named, version 2, or both). */
+/**
+ * A group of its own in every hierarchy that systemd uses here (version 1 named, version 2, or both). Control groups are the
+ * whole machine's, and process ids are not: in each lab this is process 1, and two labs at once would share their hosts' groups.
+ */
 function controlGroups(name: string): readonly string[] {
-  const place = `pitstop-lab-${process.ppid}-${process.pid}-${name}`
+  const place = `pitstop-lab-${readlinkSync('/proc/self/ns/pid').replace(/\D/g, '')}-${name}`
   return ['/sys/fs/cgroup/systemd', '/sys/fs/cgroup/unified', '/sys/fs/cgroup'].filter((hierarchy) => existsSync(join(hierarchy, 'cgroup.procs'))).map((hierarchy) => join(hierarchy, place))
 }
 

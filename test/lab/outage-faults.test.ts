@@ -1,9 +1,8 @@
 // What goes wrong between Gitaly's stop and its return, on real hosts: each fault with its verdict and its end state.
-import { untilEvent } from '../demo/follow-events.ts'
 import { opened } from '../fleet/open-window.ts'
 import type { LabHost } from './lab-host.ts'
 import { inLab, scenario } from './lab-test.ts'
-import { assertAllDone, codes, isOrderRunning, labReady, patched, phases, watched } from './scenario-window.ts'
+import { assertAllDone, codes, healthy, isOrderRunning, labReady, patched, phases, watched } from './scenario-window.ts'
 
 await inLab(import.meta.filename, (parts) => {
   scenario('Gitaly does not start: the window halts with its own last words, the node keeps slot and weight 0', async (t) => {
@@ -25,7 +24,7 @@ await inLab(import.meta.filename, (parts) => {
     t.equal(halted.exit, 5)
     t.ok(codes(halted.window, 0).includes('STARTUP_ERROR'), codes(halted.window, 0).join())
     t.equal((await lab.pitstop(['node', 'retry', lab.first.node, '--reboot', '--reason', 'mended'])).exit, 0)
-    await untilEvent(lab.socket, (event) => event.type === 'node-healthy' && event.node === lab.first.node)
+    await healthy(lab, lab.first)
     t.equal((await lab.pitstop(['window', 'resume', '--reason', 'healthy again'])).exit, 0)
     const { exit, window } = await watched(lab)
     t.equal(exit, 0)
@@ -41,7 +40,7 @@ await inLab(import.meta.filename, (parts) => {
     t.equal(halted.exit, 5)
     await lab.first.waitFor('Gitaly after all', () => lab.first.reboots().length === 1)
     t.equal((await lab.pitstop(['node', 'retry', lab.first.node, '--reason', 'it serves'])).exit, 0)
-    await untilEvent(lab.socket, (event) => event.type === 'node-healthy' && event.node === lab.first.node)
+    await healthy(lab, lab.first)
     await lab.pitstop(['window', 'resume', '--reason', 'healthy'])
     await assertAllDone(t, lab, await watched(lab))
   })
@@ -55,7 +54,7 @@ await inLab(import.meta.filename, (parts) => {
     t.equal(halted.window.nodes[0]?.holdsSlot, true)
     t.equal(lab.second.reboots().length, 0)
     release()
-    await untilEvent(lab.socket, (event) => event.type === 'node-healthy' && event.node === lab.first.node)
+    await healthy(lab, lab.first)
     t.equal((await lab.pitstop(['window', 'resume', '--reason', 'it came back'])).exit, 0)
     await assertAllDone(t, lab, await watched(lab))
   })
@@ -81,7 +80,7 @@ await inLab(import.meta.filename, (parts) => {
     t.equal(lab.gitlab.world.weights()[lab.first.node], 0)
     t.equal(lab.second.reboots().length, 0)
     await lab.first.network.join()
-    await untilEvent(lab.socket, (event) => event.type === 'node-healthy' && event.node === lab.first.node)
+    await healthy(lab, lab.first)
     t.equal((await lab.pitstop(['window', 'resume', '--reason', 'cable'])).exit, 0)
     await assertAllDone(t, lab, await watched(lab))
   })

@@ -1,16 +1,22 @@
 // Small steps that every lab scenario takes.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { WindowView } from '@pitstop/coordinator/domain/view'
+import { untilEvent } from '../demo/follow-events.ts'
 import { opened, view } from '../fleet/open-window.ts'
 import { checkHistory } from '../world/check-history.ts'
 import { fleetEvidence } from '../fleet/fleet-evidence.ts'
 import { type Lab, type LabOptions, type LabParts, startLab } from './lab.ts'
 import type { LabHost } from './lab-host.ts'
+import { inVain } from './last-words.ts'
 import type { Tap } from './lab-test.ts'
 
 export const labPolicy = {
   'group-size': 1, 'settle': '100ms', 'soak': '500ms', 'watch': '500ms', 'canary-first': false,
   'estimates': { prepare: '1m', down: '10s' }, 'deadlines': { stage: '1m', upgrade: '1m', return: '12s' }
 }
+
+/** A scenario alone takes half a minute; beside everything else on a busy machine a shutdown once took longer than that. */
+const patienceMs = 90_000
 
 export interface ReadyLab extends Lab {
   readonly first: LabHost
@@ -33,8 +39,23 @@ export async function patched(lab: Lab): Promise<{ readonly exit: number, readon
 }
 
 export async function watched(lab: Lab): Promise<{ readonly exit: number, readonly window: WindowView }> {
-  const { exit } = await lab.pitstop(['window', 'watch'])
+  const { exit } = await inTime(lab, 'end or halt of the window', lab.pitstop(['window', 'watch']))
   return { exit, window: await view(lab) }
+}
+
+/** Resolves once the journal says that the node is healthy; it may have said so before. */
+export async function healthy(lab: Lab, { node }: LabHost): Promise<void> {
+  await inTime(lab, `health of ${node}`, untilEvent(lab.socket, (event) => event.type === 'node-healthy' && event.node === node))
+}
+
+/** In vain, the error says how every host stands. */
+async function inTime<T>(lab: Lab, what: string, awaited: Promise<T>): Promise<T> {
+  const late = new AbortController()
+  const tooLate = async (): Promise<never> => {
+    await sleep(patienceMs, undefined, { signal: late.signal })
+    throw inVain(`no ${what} within ${patienceMs} ms`, (await Promise.all(lab.hosts.map((host) => host.lastWords()))).join('\n'))
+  }
+  try { return await Promise.race([awaited, tooLate()]) } finally { late.abort() }
 }
 
 export const phases = ({ nodes }: WindowView): readonly string[] => nodes.map(({ phase }) => phase)
