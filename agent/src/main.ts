@@ -10,7 +10,7 @@ import { buildServer } from './grpc/server.ts'
 import { HealthWatcher } from './health/health-watcher.ts'
 import { buildHost } from './host.ts'
 import { Keeper } from './obligations/keeper.ts'
-import { OrderDesk } from './orders/order-desk.ts'
+import { inDoubt, OrderDesk } from './orders/order-desk.ts'
 import type { Clock, Logger } from './ports.ts'
 import { announce } from './readiness.ts'
 import { systemClock } from './system-clock.ts'
@@ -26,7 +26,10 @@ export async function startAgent(settings: Settings, log: Logger, options: { clo
   const store = new OrderStore(settings.state)
   const desk = new OrderDesk({ self: { fleet: settings.fleet, node: settings.node, state: settings.state }, host, store, clock, log })
   // Before anything is answered: which boot this is, and what it makes of the orders before it.
-  const boot = recordBoot(store, host.files.bootId(), clock.now(), clock.now() - host.files.uptimeMs())
+  // Beside an order that cannot be told nothing is made of it: that is done once, and would be wrong for ever.
+  const damage = desk.damage()
+  for (const { text, hint } of damage) log.error({ hint }, text)
+  const boot = damage.length > 0 ? undefined : recordBoot(store, host.files.bootId(), clock.now(), clock.now() - host.files.uptimeMs())
   const watcher = new HealthWatcher(host, store, clock, log)
   const server = buildServer({ desk, watcher, tls: settings.tls, log })
   const port = await server.listen(settings.listen).catch(async (error: unknown) => {
@@ -41,7 +44,7 @@ export async function startAgent(settings: Settings, log: Logger, options: { clo
   const link = coordinatorRpc(settings, settings.tls)
   const background = Promise.all([
     settle(desk, log),
-    announce({
+    boot === undefined ? undefined : announce({
       boot,
       store,
       watcher,
@@ -58,7 +61,7 @@ export async function startAgent(settings: Settings, log: Logger, options: { clo
   ]).catch((error: unknown) => { log.error({ error: String(error) }, 'work in the background failed') })
   const notifier = serviceNotifier({ run: host.run, stateDirectory: settings.state, log, environment: process.env })
   await notifier.ready()
-  log.info({ node: settings.node, fleet: settings.fleet, port, boot: boot.bootId, order: boot.orderId, epoch: store.highestEpoch() }, 'agent ready')
+  log.info({ node: settings.node, fleet: settings.fleet, port, boot: host.files.bootId(), order: boot?.orderId, epoch: store.highestEpoch() }, 'agent ready')
   return {
     port,
     close: async () => {
@@ -77,7 +80,7 @@ export async function startAgent(settings: Settings, log: Logger, options: { clo
 /** Orders that this boot or a vanished unit has decided are settled at once, not only when somebody asks. */
 async function settle(desk: OrderDesk, log: Logger): Promise<void> {
   for (const id of desk.store.ids()) {
-    const view = await desk.view(id)
+    const view = await desk.view(id).catch((error: unknown) => inDoubt(id, error))
     if (view?.status === 'in-doubt') log.warn({ order: id, reasons: view.reasons }, 'order in doubt')
   }
 }

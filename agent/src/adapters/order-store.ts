@@ -89,6 +89,19 @@ export class OrderStore {
     return this.ids().flatMap((id) => this.read(id) ?? [])
   }
 
+  /** For what must go on beside damage: the orders that can be told, and a fault for each that cannot. */
+  sift(): { readonly orders: readonly OrderFiles[], readonly damage: readonly Fault[] } {
+    const orders: OrderFiles[] = []
+    const damage: Fault[] = []
+    for (const id of this.ids()) {
+      try {
+        const files = this.read(id)
+        if (files !== undefined) orders.push(files)
+      } catch (error) { damage.push(asFault(error)) }
+    }
+    return { orders, damage }
+  }
+
   /** Grant first: an acceptance on disk always has the right that it stands under. */
   accept(order: AcceptedOrder, grant: Grant): void {
     this.#makeDirectory(order.id)
@@ -168,5 +181,5 @@ export class OrderStore {
 }
 
 /** Out of the way it is an order that was never heard of: only a person can know that it will not come again. */
-const unreadableOrder = (folder: string): string => 'nothing is done on this host until every order of it can be read: look at the file; if it cannot be mended, and no window of its plan is open, '
+const unreadableOrder = (folder: string): string => 'no order is taken in on this host until every order of it can be read: look at the file; if it cannot be mended, and no window of its plan is open, '
   + `see how far it came (uptime, dpkg --audit), then: mv ${folder} ${folder}.unreadable; systemctl restart pitstop-agent`

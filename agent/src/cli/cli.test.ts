@@ -83,6 +83,19 @@ void t.test('status: orders with human durations, promises with how to pay them,
   t.match(JSON.parse((await agent('status', '--json')).out), { mode: 'act', obligations: [{ id: promise.id, byHand: undo, failure: { attempts: 4 } }], orders: [{ id, status: 'cancelled' }] })
 })
 
+void t.test('an order that cannot be read: status shows the others and what to do, and doctor says that it is in the way', async (t) => {
+  const { host, store, agent } = await world(t)
+  store.accept(order(id), { epoch: 1, notBeforeMs: 0, notAfterMs: 1 })
+  const damaged = 'stage-1-0123456789abcdef01234567'
+  host.write(`state/orders/${damaged}/accepted.json`, '{"version":1')
+  const { out, exit } = await agent('status')
+  t.equal(exit, 0)
+  t.match(out, new RegExp(`\\n  ${id} `))
+  t.match(out, new RegExp(`\\norder ${damaged} cannot be told: .*\\n    do: no order is taken in .*mv \\S+${damaged} `))
+  t.match(JSON.parse((await agent('status', '--json')).out), { orders: [{ id }], unreadableOrders: [{ text: new RegExp(damaged), hint: /mv / }] })
+  t.match((await agent('doctor')).out, new RegExp(`STATE_UNREADABLE.*${damaged}|${damaged}[^]*mv `))
+})
+
 void t.test('pay: without agent and coordinator; not under the feet of an order, unless it is named', async (t) => {
   const { host, promises, agent } = await world(t)
   t.match(await agent('pay'), { exit: 0, out: /nothing has to be put back/ })

@@ -25,7 +25,8 @@ export async function status(settings: Settings, json: boolean): Promise<number>
   const promises = new ObligationStore(settings.state)
   const bootId = host.files.bootId()
   const nowMs = systemClock.now()
-  const orders = await Promise.all(store.readAll().map(async (files) => {
+  const { orders: known, damage } = store.sift()
+  const orders = await Promise.all(known.map(async (files) => {
     const unit = files.outcome === undefined && files.accepted !== undefined && files.accepted.step !== 'stage' ? await host.units.state(unitName(files.id)) : 'gone'
     const state = deriveState(files, { bootId, nowMs, unit, busy: false })
     return {
@@ -41,7 +42,7 @@ export async function status(settings: Settings, json: boolean): Promise<number>
   const { known: knownErrors } = new LogHistoryFile(settings.state, toStandardError).history
   const acceptedLogErrors = knownErrors.flatMap(({ pattern, accepted }) => accepted === undefined ? [] : [{ pattern, ...accepted }])
   if (json) {
-    process.stdout.write(`${JSON.stringify({ node: settings.node, fleet: settings.fleet, mode: settings.host.mode, bootId, uptimeMs: host.files.uptimeMs(), epoch, boot: boot ?? null, orders, obligations, unreadable, acceptedLogErrors })}\n`)
+    process.stdout.write(`${JSON.stringify({ node: settings.node, fleet: settings.fleet, mode: settings.host.mode, bootId, uptimeMs: host.files.uptimeMs(), epoch, boot: boot ?? null, orders, unreadableOrders: damage.map(({ message, hint }) => ({ text: message, hint })), obligations, unreadable, acceptedLogErrors })}\n`)
     return 0
   }
   const ago = (ms: number): string => `${formatDuration(Math.max(0, nowMs - ms))} ago`
@@ -55,6 +56,7 @@ export async function status(settings: Settings, json: boolean): Promise<number>
       `  ${order.id}  ${order.status}${when(order, ago)}`,
       ...order.reasons.map(({ code, text }) => `    ${code}: ${text}`)
     ]),
+    ...damage.flatMap(({ message, hint }) => [message, `    do: ${hint}`]),
     ...acceptedLogErrors.map(({ pattern, by, atMs, reason }) => `error in Gitaly's log accepted ${ago(atMs)} by ${by}: ${pattern}\n    because: ${reason}`),
     ...unreadable.flatMap(({ path, text }) => [`a promise cannot be read: ${text}`, `    do: ${unreadableHint(path)}`]),
     ...obligations.length === 0 ? unreadable.length > 0 ? [] : ['nothing has to be put back'] : ['has to be put back (the agent does it by itself):'],

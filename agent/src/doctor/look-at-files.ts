@@ -3,6 +3,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { asFault, chain, type Reason, reason } from '@pitstop/shared/fault'
 import { ObligationStore, unreadableHint } from '../adapters/obligation-store.ts'
+import { OrderStore } from '../adapters/order-store.ts'
 import type { Settings } from '../config.ts'
 import { type Finding, fine, inTheWay, toKnow } from '../domain/diagnosis.ts'
 import { certificateReasons, certificateText } from '../domain/own-certificate.ts'
@@ -59,6 +60,7 @@ export function lookAtState({ state }: Settings, nowMs: number): readonly Findin
     })) {
       findings.push(toKnow('state', `not put back yet: ${what}${dueAtMs < nowMs ? ' (overdue)' : ''}`, `the agent does it by itself; at once: ${typed(['pitstop-agent', 'pay', id])}`))
     }
+    for (const fault of new OrderStore(state).sift().damage) findings.push(inTheWay('state', fault.toReason()))
   } catch (error) { findings.push(inTheWay('state', asFault(error).toReason())) }
   return findings
 }

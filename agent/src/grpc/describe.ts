@@ -10,7 +10,7 @@ import { hostFacts, type ImmutableFacts } from '../adapters/host-facts.ts'
 import { observing } from '../domain/observing.ts'
 import { ObligationStore } from '../adapters/obligation-store.ts'
 import { isKnown, vetoes } from '../domain/veto.ts'
-import type { OrderDesk } from '../orders/order-desk.ts'
+import { inDoubt, type OrderDesk } from '../orders/order-desk.ts'
 import { resolve } from '../orders/resolve-packages.ts'
 import { obligationsToWire } from './wire-obligation.ts'
 import { serviceToWire, storageToWire } from './wire-health.ts'
@@ -33,7 +33,7 @@ export function describe(desk: OrderDesk, certificateFile: string): (request: wi
       host.requestsInFlight(),
       desk.running(),
       request.include_pending_updates ? known(() => resolve(desk, [], 'host')) : undefined,
-      Promise.all([...new Set(request.order_ids)].map((id) => known(() => desk.view(id)))),
+      Promise.all([...new Set(request.order_ids)].map((id) => desk.view(id).catch((error: unknown) => inDoubt(id, error)))),
       // needrestart makes the host work: only who asks for the updates too waits for it.
       request.include_pending_updates ? host.rebootNeeds.ask() : host.rebootNeeds.remembered()
     ])
@@ -58,9 +58,9 @@ export function describe(desk: OrderDesk, certificateFile: string): (request: wi
       reboot_required: need.required,
       reboot_required_because: [...need.because],
       current_order: current === undefined ? null : orderStateToWire(current.view, current.step, bootId),
-      orders: views.flatMap((view) => isKnown(view) && view.value !== undefined ? [orderStateToWire(view.value, 'reboot', bootId)] : []),
+      orders: views.flatMap((view) => view === undefined ? [] : [orderStateToWire(view, 'reboot', bootId)]),
       highest_epoch: store.highestEpoch(),
-      vetoes: reasonsToWire([...observing(host.settings.mode, self.state), ...vetoes('reboot', facts)]),
+      vetoes: reasonsToWire([...observing(host.settings.mode, self.state), ...desk.damage(), ...vetoes('reboot', facts)]),
       storages: storages.filter(({ name }) => request.storages.length === 0 || request.storages.includes(name)).map(storageToWire),
       obligations: isKnown(unpaid) ? unpaid.value : [],
       gitaly_version: isKnown(info) ? info.value.version : '',

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Fault, reason, type Reason } from '@pitstop/shared/fault'
+import { asFault, Fault, reason, type Reason } from '@pitstop/shared/fault'
 import type { OrderStore } from '../adapters/order-store.ts'
 import { observing } from '../domain/observing.ts'
 import { type OrderRequest, requireEpoch, requireIdle, requireSameContent, requireWellFormed } from '../domain/order-admission.ts'
@@ -46,6 +46,8 @@ export class OrderDesk {
   /** Orders that this process is at work on: taking in, staging, starting a unit. One at a time. */
   readonly #claims = new Map<string, { readonly step: Step, readonly done: Promise<unknown> }>()
   readonly armed: ArmedReboots
+  /** As this process found it when it began; it watches over none of these orders, so a mended one needs a new start. */
+  readonly #damage: readonly Reason[]
 
   constructor(parts: { self: Self, host: Host, store: OrderStore, clock: Clock, log: Logger }) {
     this.self = parts.self
@@ -55,7 +57,14 @@ export class OrderDesk {
     this.log = parts.log
     this.armed = new ArmedReboots(parts.clock, parts.log, (id, waitMs) => this.#startUnit(id, 'reboot', waitMs))
     this.store.prepare()
-    for (const files of this.store.readAll()) if (files.outcome === undefined && files.accepted !== undefined) this.#open.add(files.id)
+    const { orders, damage } = this.store.sift()
+    this.#damage = damage.map((fault) => fault.toReason())
+    for (const files of orders) if (files.outcome === undefined && files.accepted !== undefined) this.#open.add(files.id)
+  }
+
+  /** Why orders on disk cannot be told. Nothing new begins beside one: it may be at work, or have been this plan's reboot. */
+  damage(): readonly Reason[] {
+    return this.#damage.length > 0 ? this.#damage : this.store.sift().damage.map((fault) => fault.toReason())
   }
 
   /** Refuses an overtaken epoch; durable before it returns. 0 claims nothing. */
@@ -118,9 +127,9 @@ export class OrderDesk {
 
   /** Starts the order's unit. If that fails, the order is taken back on disk first: a unit that did start cannot begin. */
   async launch(id: string, step: 'upgrade' | 'reboot'): Promise<void> {
-    // Accepted before the agent was told to observe only.
-    const observes = observing(this.host.settings.mode, this.self.state)
-    if (observes.length > 0) { this.finish(id, { status: 'vetoed', atMs: this.clock.now(), begunAtMs: 0, reasons: observes, changes: [], notes: [], rebootRequired: false }); return }
+    // Accepted before the agent was told to observe only, or before another order was damaged.
+    const against = [...observing(this.host.settings.mode, this.self.state), ...this.damage()]
+    if (against.length > 0) { this.finish(id, { status: 'vetoed', atMs: this.clock.now(), begunAtMs: 0, reasons: against, changes: [], notes: [], rebootRequired: false }); return }
     try {
       const waits = step === 'reboot' && this.armed.has(id) && await this.host.units.state(unitName(id)) === 'active'
       this.armed.forget(id)
@@ -184,9 +193,9 @@ export class OrderDesk {
     return view
   }
 
-  /** What is being carried out, or may be. */
+  /** What is being carried out, or may be, as far as it can be told: `damage` holds against the rest. */
   async running(): Promise<readonly { readonly id: string, readonly step: Step, readonly view: OrderView }[]> {
-    const views = await Promise.all([...this.#open].map((id) => this.view(id)))
+    const views = await Promise.all([...this.#open].map((id) => this.view(id).catch((error: unknown) => inDoubt(id, error))))
     return views.flatMap((view) => view !== undefined && (view.status === 'running' || view.status === 'in-doubt') && view.files.accepted !== undefined
       ? [{ id: view.files.id, step: view.files.accepted.step, view }] : [])
   }
@@ -211,5 +220,8 @@ export class OrderDesk {
     return { ...outcome, reasons: [...outcome.reasons, ...running, ...broken] }
   }
 }
+
+/** An order that cannot be told is not "never heard of": that would be proof that it did not happen. */
+export const inDoubt = (id: string, error: unknown): OrderView => ({ files: { id, boots: [] }, status: 'in-doubt', reasons: [asFault(error).toReason()] })
 
 export const grantOf = (order: OrderRequest): Grant => ({ epoch: order.epoch, notBeforeMs: order.notBeforeMs, notAfterMs: order.notAfterMs })

@@ -74,7 +74,8 @@ async function accept(desk: OrderDesk, request: RebootRequest, digest: string): 
     ...timeVetoes(grantOf(order), clock.now(), host.settings.maximumClockOffsetMs),
     ...clock.now() + request.delayMs >= order.notAfterMs && clock.now() < order.notAfterMs
       ? [reason('EXPIRED', 'the delay reaches beyond not-after')] : [],
-    ...rebootReasons(order, bootId, desk.store.readAll()),
+    ...desk.damage(),
+    ...rebootReasons(order, bootId, desk.store.sift().orders),
     ...vetoes('reboot', facts),
     ...storageReasons,
     ...need?.required === false ? [reason('REBOOT_NOT_NEEDED', ['nothing asks for a reboot: no /run/reboot-required, no other kernel, nothing that needrestart names', ...need.notes].join('; '))] : []

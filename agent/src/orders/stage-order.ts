@@ -29,7 +29,7 @@ export async function stage(desk: OrderDesk, { order, manifest }: PackagesReques
     const { host, clock } = desk
     const before = desk.store.read(order.id)
     if (before?.outcome !== undefined) return undefined
-    const reasons = [...timeVetoes(grantOf(order), clock.now(), host.settings.maximumClockOffsetMs), ...vetoes('stage', await host.facts())]
+    const reasons = [...timeVetoes(grantOf(order), clock.now(), host.settings.maximumClockOffsetMs), ...desk.damage(), ...vetoes('stage', await host.facts())]
     if (isObserving(desk)) return refused(order.id, await observedStage(desk, order.id, manifest, reasons))
     if (reasons.length > 0) return refused(order.id, reasons)
     const begunAtMs = clock.now()

@@ -49,7 +49,7 @@ async function carryOut(desk: OrderDesk, request: PackagesRequest, onProgress: O
 
 async function accept(desk: OrderDesk, { order, manifest }: PackagesRequest, digest: string): Promise<OrderView | undefined> {
   const { host, clock } = desk
-  const time = timeVetoes(grantOf(order), clock.now(), host.settings.maximumClockOffsetMs)
+  const time = [...timeVetoes(grantOf(order), clock.now(), host.settings.maximumClockOffsetMs), ...desk.damage()]
   const nothing: Compared = { install: [], changes: [], notes: [], reasons: [] }
   let compared = nothing
   let reasons = time
