@@ -110,6 +110,8 @@ export function createAgents(settings: AgentsSettings): Agents {
   }
 
   return {
+    reach: async (node) => { await reach(node) },
+
     describe: (node, epoch, orderIds) => believed(node, epoch, () => describe(node, epoch, orderIds)),
 
     order: (node, payload, progress) => believed(node, payload.epoch, async () => {

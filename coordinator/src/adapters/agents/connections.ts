@@ -1,13 +1,17 @@
 // Connections to hosts that go down and come back. gRPC waits as long as TCP does for a host whose network drops what is
 // sent to it, and TCP tries ever more seldom: a host that was down for a minute would be seen half a minute late. So a
 // connection is made anew by whoever needs one, and only to a host that answers at this moment.
-import { connect } from 'node:net'
+import { connect, isIP } from 'node:net'
 import { connectivityState, type ChannelOptions, type Client } from '@grpc/grpc-js'
 
 /** Ms for a host's network to answer at all. */
 const knockMs = 1000
+/** Ms for its name to be found; a resolver whose first server is dead takes seconds. */
+const nameMs = 5000
 /** Ms that a new connection is given to become one. */
 const settlingMs = 1000
+/** Ms for its handshake, once the host has answered a knock: one that has just booted is busy. */
+const handshakeMs = 3000
 
 export const connectionOptions: ChannelOptions = {
   'grpc.enable_retries': 0,
@@ -54,8 +58,9 @@ export class Connections<C extends Client> {
   #usable(address: string): C | undefined {
     const known = this.#open.get(address)
     if (known === undefined) return undefined
-    const ready = known.client.getChannel().getConnectivityState(false) === connectivityState.READY
-    return ready || performance.now() - known.since < settlingMs ? known.client : undefined
+    const state = known.client.getChannel().getConnectivityState(false)
+    const patienceMs = state === connectivityState.READY ? Infinity : state === connectivityState.CONNECTING ? handshakeMs : settlingMs
+    return performance.now() - known.since < patienceMs ? known.client : undefined
   }
 
   /** One for all who ask at once. */
@@ -75,7 +80,14 @@ function knock(address: string, giveUp: AbortSignal): Promise<void> {
   const host = address.slice(0, colon).replace(/^\[|\]$/g, '')
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port: Number(address.slice(colon + 1)), signal: giveUp })
-    const timer = setTimeout(() => { socket.destroy(new Error(`nothing at ${address} answered within ${knockMs} ms`)) }, knockMs)
+    const within = (ms: number, what: string): NodeJS.Timeout => setTimeout(() => { socket.destroy(new Error(`${what} within ${ms} ms`)) }, ms)
+    const silence = (): NodeJS.Timeout => within(knockMs, `nothing at ${address} answered`)
+    let timer = isIP(host) === 0 ? within(nameMs, `the name ${host} was not found`) : silence()
+    // The host is not to blame for the time that its name took.
+    socket.once('lookup', () => {
+      clearTimeout(timer)
+      timer = silence()
+    })
     socket.once('connect', () => { resolve(); socket.destroy() })
     socket.once('error', (error) => { reject(giveUp.aborted ? new Error(`the attempt to reach ${address} was given up`) : error) })
     socket.once('close', () => { clearTimeout(timer) })
