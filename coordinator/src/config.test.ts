@@ -95,7 +95,8 @@ void t.test('a file that pitstop writes is nobody else\'s: the break-glass file 
     ['store: /srv/store-memory.json\nbreak-glass: /srv/glass', /^c\.yml:8:1: break-glass: .*store-memory\.json is also that of store/], ['break-glass: /pki/c.key', /is also that of tls\.key/],
     ['break-glass: /pki', /is a folder on the way to that of tls\.certificate/], ['break-glass: /etc/token', /is also that of gitlab\.token-file/], ['store: /etc/nodes.yml', /^c\.yml:7:1: store: .*is also that of inventory\.file/],
     ['store: /run/pitstop/coordinator.sock', /^c\.yml:3:1: listen\.socket: .*is also that of store/], ['store: postgres://p@db/f\nstore-password-file: /s\nbreak-glass: /s', /is also that of store-password-file/],
-    ['break-glass: /t\ntokens: [{ name: a, role: viewer, file: /t }]', /is also that of tokens\.0\.file/]
+    ['break-glass: /t\ntokens: [{ name: a, role: viewer, file: /t }]', /is also that of tokens\.0\.file/],
+    ['break-glass: /t\nalerts: { url: "https://am.test", token-file: /t, close-on: [{ gate: a, matchers: [a=b] }] }', /is also that of alerts\.token-file/]
   ] as const) t.match(clash(`${more}\n`)[0], told, more)
   t.match(asFault(t.throws(() => parseSettings('/etc/c.yml', `${good}break-glass: /etc/c.yml\n`))), { code: 'INVALID_CONFIGURATION', reasons: [{ text: /is also that of this configuration/ }] })
   t.same(clash('store: postgres://p@db/f\nbreak-glass: /srv/glass\ngitaly-authority: /pki/ca.pem\n'), [], 'what is only read may be named twice')
@@ -116,6 +117,7 @@ void t.test('what pitstop init writes can be read as it is, and with every comme
   const whole = text.replace(/^( *)# (?=\s*(?:- )?[\w{-][\w-]*:|\s*- \{)/gm, '$1').replace(/^ *file: \/etc\/pitstop\/nodes.yml.*$/m, '').replace(/<printf.*?>/, 'a'.repeat(64)).replace(/^The coordinator.*$/m, '').replace(/^Check it.*$/m, '')
   const settings = parseSettings('init', whole)
   t.equal(settings.gitlab.assigner?.schedule, 42)
+  t.match(settings.alerts, { nodeLabel: 'fqdn', closeOn: [{ gate: 'gitaly', matchers: [{ label: 'alertname', operator: '=', value: 'GitalyFileServerDown' }, { label: 'env' }] }] })
   t.equal(settings.tokens.length, 2)
   t.ok('knife' in settings.inventory)
   t.equal(settings.policy.prepareAhead, 1)

@@ -4,11 +4,13 @@ import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { duration, fleetName, hostPort, readConfiguration } from '@pitstop/shared/configuration'
 import { formatDuration } from '@pitstop/shared/duration'
+import { type AlertsSettings, alertsSection } from './adapters/alerts/alerts-section.ts'
 import { unreadable } from './adapters/file-fault.ts'
 import { type GitLabSettings, gitLabSection } from './adapters/gitlab/gitlab-section.ts'
 import { type InventorySettings, inventorySection } from './adapters/inventory/inventory-section.ts'
 import { isPostgres, parsePostgresUrl, withoutSecrets } from './adapters/store/postgres-address.ts'
 import { type PolicyDefaults, policyConflicts, policySection } from './config/policy-section.ts'
+import { realPath } from './config/real-path.ts'
 import { type TokenSettings, tokensSection } from './config/tokens-section.ts'
 import { type NamedPath, breakGlassPaths, clashes, storePaths } from './config/written-paths.ts'
 
@@ -34,6 +36,7 @@ export interface Settings {
   readonly breakGlass: string
   readonly leaseTtlMs: number
   readonly gitlab: GitLabSettings
+  readonly alerts?: AlertsSettings
   readonly inventory: InventorySettings
   readonly gitalyTokenFile?: string
   readonly gitalyAuthority?: string
@@ -67,6 +70,7 @@ const strict = v.strictObject({
   'break-glass': v.optional(path, '/var/lib/pitstop/break-glass.txt'),
   'lease': v.optional(v.strictObject({ ttl: v.optional(v.pipe(duration, v.minValue(1000, 'must be 1s or more'), v.maxValue(3_600_000, 'must be 1h or less: nobody acts for so long when a coordinator dies')), '30s') }), {}),
   'gitlab': gitLabSection,
+  'alerts': v.optional(alertsSection),
   'inventory': inventorySection,
   'gitaly-token-file': v.optional(path),
   'gitaly-authority': v.optional(path),
@@ -89,7 +93,7 @@ const schemaOf = (file: string) => v.pipe(
     if (typeof requestTimeoutMs === 'number' && typeof ttl === 'number' && requestTimeoutMs > ttl / 2) {
       problem(['gitlab', 'request-timeout'], `must not be longer than half of lease.ttl (${formatDuration(ttl)}): a request could outlive the lease; set ${formatDuration(ttl / 2)} or a longer ttl`, formatDuration(requestTimeoutMs))
     }
-    if (dataset.typed) for (const { keys, text, found } of clashes(pathsOf(file, dataset.value))) problem(keys, text, found)
+    if (dataset.typed) for (const { keys, text, found } of clashes(pathsOf(file, dataset.value), realPath)) problem(keys, text, found)
     if (requestTimeoutMs !== undefined && policy?.groupSize !== undefined) {
       for (const { key, text, found } of policyConflicts(policy, gitlab?.assigner !== undefined)) problem(['policy', ...key], text, found)
     }
@@ -98,15 +102,15 @@ const schemaOf = (file: string) => v.pipe(
 
 /** Every file that the configuration names; those that pitstop writes come first. */
 function pathsOf(file: string, input: v.InferOutput<typeof strict>): NamedPath[] {
-  const { listen, tls, gitlab, inventory } = input
+  const { listen, tls, gitlab, alerts, inventory } = input
   const read = (keys: readonly string[], source: unknown): NamedPath[] => {
     const named = typeof source === 'object' && source !== null && 'file' in source ? source.file : source
     return typeof named === 'string' && named.startsWith('/') ? [{ keys, path: named, written: false }] : []
   }
   return [
-    ...breakGlassPaths(input['break-glass']), { keys: ['listen', 'socket'], path: listen.socket, written: true }, ...isPostgres(input.store) ? [] : storePaths(input.store),
+    ...breakGlassPaths(input['break-glass']), { keys: ['listen', 'socket'], path: listen.socket, written: true }, ...isPostgres(input.store) ? [] : storePaths(input.store, realPath),
     ...read([], file), ...read(['store-password-file'], input['store-password-file']), ...Object.entries(tls).flatMap(([key, path]) => read(['tls', key], path)),
-    ...read(['gitlab', 'token-file'], gitlab.token), ...read(['gitlab', 'assigner', 'token-file'], gitlab.assigner?.token), ...read(['inventory', 'file'], inventory),
+    ...read(['gitlab', 'token-file'], gitlab.token), ...read(['gitlab', 'assigner', 'token-file'], gitlab.assigner?.token), ...read(['alerts', 'token-file'], alerts?.token), ...read(['alerts', 'ca-file'], alerts?.authority), ...read(['inventory', 'file'], inventory),
     ...read(['gitaly-token-file'], input['gitaly-token-file']), ...read(['gitaly-authority'], input['gitaly-authority']), ...input.tokens.flatMap(({ secret }, index) => read(['tokens', String(index), 'file'], secret))
   ]
 }
@@ -125,6 +129,7 @@ export function parseSettings(file: string, text: string): Settings {
     breakGlass: input['break-glass'],
     leaseTtlMs: input.lease.ttl,
     gitlab: input.gitlab,
+    ...input.alerts === undefined ? {} : { alerts: input.alerts },
     inventory: input.inventory,
     ...input['gitaly-token-file'] === undefined ? {} : { gitalyTokenFile: input['gitaly-token-file'] },
     ...input['gitaly-authority'] === undefined ? {} : { gitalyAuthority: input['gitaly-authority'] },

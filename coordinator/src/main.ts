@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { asFault, Fault, type Reason } from '@pitstop/shared/fault'
 import { release as version } from '@pitstop/shared/release'
+import { createAlerts } from './adapters/alerts/alertmanager.ts'
 import { createAgents } from './adapters/agents/agents.ts'
 import { breakGlassFile, refuseForeignGlass } from './adapters/break-glass-file.ts'
 import { createGitLab } from './adapters/gitlab/gitlab.ts'
@@ -67,11 +68,13 @@ async function start(settings: Settings, log: Log, releasers: (() => Promise<voi
   releasers.push(() => store.close())
   const gitlab = createGitLab(settings.gitlab)
   releasers.push(() => gitlab.close())
+  const alerts = settings.alerts === undefined ? undefined : createAlerts(settings.alerts)
+  if (alerts !== undefined) releasers.push(() => alerts.close())
   const agents = createAgents({ fleet, tls, gitalyTokenFile: settings.gitalyTokenFile, gitalyAuthority: settings.gitalyAuthority })
   const inventory = createInventory(settings.inventory)
   const { assigner } = settings.gitlab
   const coordinator = new Coordinator({
-    fleet, store, gitlab, agents, inventory, clock, log,
+    fleet, store, gitlab, agents, alerts, inventory, clock, log,
     lease: { holder: `${hostname()}/${process.pid}/${randomBytes(4).toString('hex')}`, address: settings.address, api: publicUrl(settings), ttlMs: leaseTtlMs },
     recollection: storeMemoryFile(settings.breakGlass, fleet, (text) => { log('warn', text) }), release: version,
     byHand: { gitlab: settings.gitlab.url, assigner: assigner === undefined ? null : { url: assigner.url, project: assigner.project, schedule: assigner.schedule } },
@@ -125,8 +128,8 @@ async function checkCertificate({ fleet, tls }: Settings, until?: number): Promi
   return wrongKey === undefined ? found : [...found, wrongKey]
 }
 
-const secretFiles = ({ gitlab, tokens, gitalyTokenFile, store, storePasswordFile, tls }: Settings): { readonly file: string }[] => [
-  ...[gitlab.token, ...gitlab.assigner === undefined ? [] : [gitlab.assigner.token]].flatMap((token) => ('file' in token ? [token] : [])),
+const secretFiles = ({ gitlab, alerts, tokens, gitalyTokenFile, store, storePasswordFile, tls }: Settings): { readonly file: string }[] => [
+  ...[gitlab.token, ...gitlab.assigner === undefined ? [] : [gitlab.assigner.token]].flatMap((token) => ('file' in token ? [token] : [])), ...alerts?.token === undefined ? [] : [alerts.token],
   ...tokens.flatMap(({ secret }) => ('file' in secret ? [secret] : [])),
   ...[gitalyTokenFile, storePasswordFile, postgresTls(store)?.key].flatMap((file) => (file === undefined ? [] : [{ file }])), { file: tls.key }
 ]
@@ -139,8 +142,8 @@ function publicUrl({ address, listen }: Settings): string {
 }
 
 /** Hosts that pitstop itself needs: none of them may be in a plan. */
-const dependencies = ({ address, gitlab, store }: Settings): string[] =>
-  [hostname(), splitHostPort(address).host, ...storeHost(store), ...[gitlab.url, ...gitlab.assigner === undefined ? [] : [gitlab.assigner.url]].map((url) => new URL(url).hostname)]
+const dependencies = ({ address, gitlab, alerts, store }: Settings): string[] =>
+  [hostname(), splitHostPort(address).host, ...storeHost(store), ...[gitlab.url, ...gitlab.assigner === undefined ? [] : [gitlab.assigner.url], ...alerts === undefined ? [] : [alerts.url]].map((url) => new URL(url).hostname)]
 
 function storeHost(store: string): string[] {
   const address = isPostgres(store) ? parsePostgresUrl(store) : null

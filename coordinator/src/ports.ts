@@ -2,7 +2,7 @@
 import type { Reason } from '@pitstop/shared/fault'
 import type { OrderRequest } from './domain/effect.ts'
 import type { Event, FleetEvent, PackageVersion, Recorded } from './domain/event.ts'
-import type { HostView, OrderView, Verdict } from './domain/observed.ts'
+import type { FiringAlert, HostView, OrderView, Verdict } from './domain/observed.ts'
 import type { PlanNode, StoredPlan } from './domain/plan.ts'
 
 export type { GitLab } from './adapters/gitlab/port.ts'
@@ -33,6 +33,8 @@ export interface OrderPayload {
 /** Every call has a deadline and throws a Fault: AGENT_UNREACHABLE (nothing is known), or the agent's own code. */
 export interface Agents {
   describe(node: PlanNode, epoch: number, orderIds: readonly string[]): Promise<HostView>
+  /** The host answers: what is sent now need not wait for it. Nothing is asked of it. */
+  reach(node: PlanNode): Promise<void>
   /** Ends with what the agent says became of the order; a reboot ends as "running" once it is scheduled. */
   order(node: PlanNode, payload: OrderPayload, progress: (percent: number, text: string) => void): Promise<OrderView>
   cancelReboot(node: PlanNode, payload: OrderPayload, rebootOrderId: string): Promise<{ readonly result: 'cancelled' | 'too-late' | 'not-found', readonly order: OrderView | null }>
@@ -42,6 +44,14 @@ export interface Agents {
   /** The host is back, by its own word: a look that still waits for an answer over a connection from before is given up. */
   reconnect(node: PlanNode): void
   close(): void
+}
+
+/** Alertmanager, to look at and nothing else. */
+export interface Alerts {
+  /** What fires now and closes a gate, gate by gate; silenced and inhibited alerts do not count. Not repeated by itself. @throws Fault ALERTS_* */
+  firing(): Promise<readonly FiringAlert[]>
+  /** Abandons readings under way. */
+  close(): Promise<void>
 }
 
 export interface LeaseRow {
@@ -59,6 +69,8 @@ export interface LeaseRow {
   readonly leftMs: number
   /** Ms for which the holder takes it at each renewal. Missing: it does not say, as of an older release. */
   readonly ttlMs?: number
+  /** Its holder's break-glass file is on disk as of this epoch: others may leave what is owed to it. Missing: not yet, or an older release does not say. */
+  readonly filed?: true
 }
 
 export interface LeaseWishes {
@@ -102,12 +114,14 @@ export interface Store {
   renewLease(holder: string, epoch: number, ttlMs: number): Promise<boolean>
   releaseLease(holder: string, epoch: number): Promise<void>
   readLease(): Promise<LeaseRow | null>
+  /** `filed` of this epoch's lease; nothing, if it is another's by now. */
+  noteFiled(epoch: number): Promise<void>
   /** All or nothing, behind a lock on the lease row. @throws Fault STALE_EPOCH, LEASE_LOST, WINDOW_OPEN, STORE_UNAVAILABLE */
   append<E extends { readonly type: string }>(epoch: number, stream: string, at: number, events: readonly E[], window?: WindowRow): Promise<Recorded<E>[]>
   /** Events of a stream in order. @throws Fault STORE_CORRUPT, STORE_NEWER */
   read<E>(stream: string, afterSeq?: number): Promise<Recorded<E>[]>
-  /** Every stream's events in the order in which they were stored: what standbys follow. @throws as read */
-  readAll(afterSeq: number): Promise<StreamEvent[]>
+  /** Every stream's events in the order in which they were stored: what standbys follow. @param most so many of them. @throws as read */
+  readAll(afterSeq: number, most?: number): Promise<StreamEvent[]>
   savePlan(plan: StoredPlan): Promise<void>
   readPlan(hash: string): Promise<StoredPlan | null>
   listPlans(): Promise<StoredPlan[]>

@@ -116,6 +116,11 @@ export const faultTable = {
   GITLAB_ERROR: kind('UNAVAILABLE', 502, true, 'GitLab answered with a server error', 'check GitLab\'s own health'),
   GITLAB_REFUSED: kind('INVALID_ARGUMENT', 400, false, 'GitLab refused the values', 'compare storages of the inventory and GitLab'),
   GITLAB_ANSWER_INVALID: kind('INTERNAL', 502, false, 'GitLab\'s answer is not what its API promises', 'check the URL: is that GitLab\'s API?'),
+  ALERTS_UNREACHABLE: kind('UNAVAILABLE', 503, true, 'Alertmanager cannot be reached or does not answer in time', 'check alerts.url and the network; until it answers nothing new begins'),
+  ALERTS_REFUSED: kind('PERMISSION_DENIED', 403, false, 'Alertmanager refuses the question', 'check url, token-file and matchers in alerts of the configuration'),
+  ALERTS_TOKEN: kind('UNAUTHENTICATED', 401, false, 'There is no usable token for Alertmanager', 'put a valid token into alerts.token-file'),
+  ALERTS_ANSWER_INVALID: kind('INTERNAL', 502, false, 'Alertmanager\'s answer is not what its API promises', 'check alerts.url: is that Alertmanager, and does nothing in between change the question?'),
+  ALERT_FIRING: kind('FAILED_PRECONDITION', 409, true, 'An alert fires that closes a gate', 'nothing to do here: the gate opens when the alert ends; one that should not hold the window is silenced in Alertmanager'),
   // Weights and assigner
   STORAGE_UNKNOWN: kind('FAILED_PRECONDITION', 409, false, 'GitLab does not have a storage of the inventory', 'compare the inventory with GitLab\'s storages'),
   WEIGHT_FLOOR: kind('FAILED_PRECONDITION', 409, true, 'Too few storages would still take new projects', 'wait for nodes to return, or plan a smaller group; small installations may plan "drain: none"'),

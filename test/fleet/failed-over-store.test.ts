@@ -3,6 +3,7 @@
 import t from 'tap'
 import { untilEvent } from '../demo/follow-events.ts'
 import { isStep, opened, view } from './open-window.ts'
+import { saidToRestored } from './restored-window.ts'
 import { severalReady, ttlMs } from './several-coordinators.ts'
 
 void t.test('the database fails over in mid-window: the window waits, paused, under a new incarnation; then it goes on as before', async (t) => {
@@ -16,7 +17,7 @@ void t.test('the database fails over in mid-window: the window waits, paused, un
   t.match((await all.ready(acting)), { status: 200 })
   const shown = await view({ pitstop: (args) => fleet.pitstop(args, { coordinator: acting }) })
   t.match(shown.pause?.reasons, [{ code: 'STORE_RESTORED', text: /failed over or restored: it was on cluster\/timeline .*00000001 and is on .*00000002/ }])
-  const resumed = await fleet.pitstop(['window', 'resume', '--reason', 'the standby had everything'], { coordinator: acting })
+  const resumed = await saidToRestored(fleet, 'resume', acting)
   t.equal(resumed.exit, 0, resumed.stderr)
   t.same(await all.problems(acting), [])
 

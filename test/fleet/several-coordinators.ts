@@ -5,6 +5,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { LocalFleet } from '../demo/local-fleet.ts'
+import { type DatabaseClock, databaseClock } from '../postgres/database-clock.ts'
 import { type PostgresServer, type ServerOptions, startPostgres } from '../postgres/postgres-server.ts'
 import { type SilentNetwork, silentNetwork } from '../postgres/silent-network.ts'
 import { checkHistory } from '../world/check-history.ts'
@@ -24,6 +25,8 @@ export interface Several extends AsyncDisposable {
   /** Between each coordinator and the database. */
   readonly networks: readonly SilentNetwork[]
   readonly before: Readonly<Record<string, number>>
+  /** The database's, if it was asked for. */
+  readonly clock: DatabaseClock | null
   ready(coordinator: number): Promise<Readiness>
   /** Resolves when this one acts. */
   untilActing(coordinator: number): Promise<void>
@@ -38,9 +41,10 @@ export interface Several extends AsyncDisposable {
 }
 
 /** The first one acts, the others stand by. */
-export async function severalReady(options: { readonly coordinators: number, readonly nodes: number, readonly policy?: Readonly<Record<string, unknown>>, readonly leaseMs?: number, readonly server?: ServerOptions }): Promise<Several> {
+export async function severalReady(options: { readonly coordinators: number, readonly nodes: number, readonly policy?: Readonly<Record<string, unknown>>, readonly leaseMs?: number, readonly server?: ServerOptions, readonly ownClock?: boolean }): Promise<Several> {
   const server = await startPostgres(options.server)
   const store = await server.createDatabase()
+  const clock = options.ownClock === true ? await databaseClock(server, store) : null
   const networks = await Promise.all(Array.from({ length: options.coordinators }, () => silentNetwork(join(server.socketFolder, '.s.PGSQL.5432'))))
   const lease = options.leaseMs ?? ttlMs
   const fleet = await fleetReady({
@@ -51,7 +55,7 @@ export async function severalReady(options: { readonly coordinators: number, rea
   const epochFile = (root: string): string => join(root, 'var/lib/pitstop-agent/epoch.json')
 
   const self: Several = {
-    fleet, server, store, networks, before: fleet.gitlab.world.weights(),
+    fleet, server, store, networks, clock, before: fleet.gitlab.world.weights(),
     ready: (coordinator) => ask(fleet.coordinators[coordinator]?.socket ?? ''),
     async untilActing(coordinator) {
       await until(`coordinator ${coordinator} acting`, async () => (await self.ready(coordinator).catch(() => null))?.status === 200)

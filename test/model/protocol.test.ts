@@ -24,6 +24,7 @@ const explorations: [string, Partial<Bounds>, readonly World[] | undefined, numb
   ['the successor crashes too, and the lease is taken a third time', { crashes: 1, epochs: 3 }, [overtaken(id)], 3],
   ['the lease is renewed, and the answer comes late', { renewals: 1, entries: 1, calls: 1 }, undefined, 1],
   ['the store\'s clock goes far back, and a standby takes what nobody renews', { setBacks: 1, renewals: 1, entries: 1, calls: 1 }, undefined, 1],
+  ['the store\'s clock jumps ahead, and a standby takes what its holder still believes to have', { jumpsAhead: 1 }, [beginning(0), overtaken(id)], 3],
   ['the host refuses for reasons of its own', { refusals: 1 }, undefined, 3],
   ['a person asks for another reboot while the first order is still on its way', { entries: 5, calls: 4 }, [retried(id)], 1]
 ]
@@ -46,6 +47,8 @@ const removed: [string, Partial<Rules>, RegExp, { readonly bounds?: Partial<Boun
   ['the lease counts from when the renewal was answered', { leaseCountsFrom: 'answered' }, /began an effect while epoch 2 had the lease/, { bounds: { renewals: 1 } }],
   ['a row is held for abandoned before its holder has stopped', { isAbandoned: (since, now) => now - since >= 2 }, /began an effect while epoch 2 had the lease/, { bounds: { setBacks: 1 } }],
   ['a standby does not see that a row was renewed', { comparesTheRow: false }, /began an effect while epoch 2 had the lease/, { bounds: { setBacks: 1, renewals: 1 } }],
+  ['the store\'s clock jumps ahead and the append does not check the epoch', { mayAppend: () => true }, /journaled "intended" under the lease of epoch 2/, { bounds: { jumpsAhead: 1 } }],
+  ['the store\'s clock jumps ahead and the unit does not read the epoch again after "begun"', { unitReadsEpochAgain: false }, /begun after epoch 2 had been acknowledged/, { bounds: { jumpsAhead: 1 } }],
   ['the agent answers before the epoch is on disk', { persistsBeforeAnswering: false }, /begun after epoch 2 had been acknowledged/],
   ['the unit does not read the epoch again after "begun"', { unitReadsEpochAgain: false }, /begun after epoch 2 had been acknowledged/],
   ['neither the agent nor the unit compares epochs', { refusesOlderEpochs: false, unitReadsEpochAgain: false, unitChecksWhenItFires: false }, /begun after epoch 2|settled as never begun/],

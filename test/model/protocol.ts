@@ -6,7 +6,7 @@ import { pitstop, type Rules } from './rules.ts'
 import { beginning, farBack, isAwaited, keyOf, type World } from './state.ts'
 
 /** One take-over and nothing else that goes wrong, but that anybody may pause for any time and any message be late. */
-const usual: Bounds = { epochs: 2, calls: 2, entries: 2, crashes: 0, renewals: 0, retries: 1, duplicates: 0, agentCrashes: 0, refusals: 0, setBacks: 0 }
+const usual: Bounds = { epochs: 2, calls: 2, entries: 2, crashes: 0, renewals: 0, retries: 1, duplicates: 0, agentCrashes: 0, refusals: 0, setBacks: 0, jumpsAhead: 0 }
 
 export function protocol(rules: Partial<Rules> = {}, bounds: Partial<Bounds> = {}, initial: readonly World[] = [beginning(0)]): Model<World> {
   const used = { ...pitstop, ...rules }
@@ -19,6 +19,7 @@ export function protocol(rules: Partial<Rules> = {}, bounds: Partial<Bounds> = {
       const all: Steps = [
         ['time passes', { ...world, now: world.now + 1 }],
         ...limits.setBacks > 0 && world.storeBehind === 0 ? [['the store\'s clock goes back', { ...world, storeBehind: farBack }] as const] : [],
+        ...limits.jumpsAhead > 0 && world.storeBehind === 0 ? [['the store\'s clock jumps ahead', { ...world, storeBehind: -farBack }] as const] : [],
         ...coordinatorSteps(world, 0, used, limits),
         ...coordinatorSteps(world, 1, used, limits),
         ...hostSteps(world, used, limits)

@@ -77,7 +77,7 @@ export interface World {
   readonly now: number
   /** The host's clock minus everybody else's. */
   readonly skew: number
-  /** What the store's clock is behind everybody else's. */
+  /** What the store's clock is behind everybody else's; less than 0: ahead of them. */
   readonly storeBehind: number
   readonly lease: LeaseRow
   readonly journal: readonly Entry[]

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import t from 'tap'
 import { openStore } from '@pitstop/coordinator/adapters/store/open-store'
@@ -10,6 +11,7 @@ import { parsePostgresUrl } from '@pitstop/coordinator/adapters/store/postgres-a
 import { postgresConnections } from '@pitstop/coordinator/adapters/store/postgres-connections'
 import type { Store } from '@pitstop/coordinator/ports'
 import { type Fault, asFault } from '@pitstop/shared/fault'
+import { databaseClock } from './database-clock.ts'
 import { type PostgresServer, startPostgres } from './postgres-server.ts'
 import { silentNetwork } from './silent-network.ts'
 
@@ -107,6 +109,29 @@ void t.test('a lease that ran out by the database\'s clock renews nothing and jo
   await t.rejects(store.renewLease('one', 1, 30_000), { code: 'LEASE_LOST' })
   t.same(await reasons(store), [])
   t.match(await store.takeLease('one', 'a:1', 30_000), { epoch: 2 })
+})
+
+void t.test('the database\'s clock jumps an hour ahead under a holder who lives: whoever takes the lease is alone, also when the clock is set back again', async (t) => {
+  const url = await server.createDatabase()
+  const clock = await databaseClock(server, url)
+  const [first, second] = [await open(url), await open(url)]
+  t.teardown(async () => { await first.close(); await second.close() })
+  await first.takeLease('one', 'a:1', 30_000)
+  await first.append(1, 's', 1, [event('before')])
+  t.equal(await second.takeLease('two', 'b:1', 30_000), null)
+  await clock.set(3_600_000)
+  t.match(await second.readLease(), { holder: 'one', epoch: 1, leftMs: 0 })
+  t.match(await faultOf(first.append(1, 's', 1, [event('late')])), { code: 'LEASE_LOST', message: /its lease ran out/ }, 'also while nobody has taken it')
+  t.match(await faultOf(first.renewLease('one', 1, 30_000)), { code: 'LEASE_LOST' })
+  t.match(await second.takeLease('two', 'b:1', 30_000), { epoch: 2, leftMs: 30_000 })
+  for (const aheadMs of [3_600_000, 0, -3_600_000]) {
+    await clock.set(aheadMs)
+    t.match(await faultOf(first.append(1, 's', 1, [event('later')])), { code: 'STALE_EPOCH' })
+    t.equal(await first.renewLease('one', 1, 30_000), false)
+    t.equal(await second.renewLease('two', 2, 30_000), true)
+    await second.append(2, 's', 1, [event(String(aheadMs))])
+  }
+  t.same(await reasons(first), ['before', '3600000', '0', '-3600000'])
 })
 
 void t.test('an older release that takes the lease does not say for how long: its row is not called abandoned by its predecessor\'s time', async (t) => {
@@ -264,6 +289,17 @@ void t.test('a server that does not tell where it lives is told of once: a fail-
   t.match((await lookAtPostgres(url, 'lab', { deadlineMs: 2000 })).warnings, [{ text: /does not tell its cluster/ }])
   await server.query(url, 'grant execute on function pg_control_system(), pg_current_wal_lsn(), pg_walfile_name(pg_lsn) to "pitstop"')
   t.same((await lookAtPostgres(url, 'lab', { deadlineMs: 2000 })).warnings, [], 'what the hint says helps')
+  // Whoever runs meanwhile notices by its next look, and no fail-over is made of it.
+  let fault: Fault | null = null
+  for (let tries = 0; fault === null && tries < 50; tries++) {
+    fault = await store.renewLease('one', 1, 60_000).then(() => null, asFault)
+    await pause(50)
+  }
+  t.match(fault, { code: /^LEASE_LOST$|^STORE_UNAVAILABLE$/, message: /tells its cluster and timeline/ })
+  t.match(await faultOf(store.renewLease('one', 1, 60_000)), { code: 'LEASE_LOST', message: /^the database server tells its cluster and timeline \(.+\) and did not when the lease was taken: it is taken anew$/ })
+  t.match(await store.incarnation(), { moved: null, placed: false })
+  t.match(await store.takeLease('one', 'a:1', 60_000), { epoch: 2 })
+  t.ok(await store.renewLease('one', 2, 60_000))
 })
 
 void t.test('a look at a database says what a start would find, and makes nothing', async (t) => {

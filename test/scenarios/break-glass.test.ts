@@ -1,6 +1,7 @@
 // The break-glass files of several machines on one store, in the simulated world: whoever acts says what is owed, whoever stands
 // by says who acts, and no file drops what no journal holds. The commands themselves: test/break-glass/by-hand.test.ts.
 import type { Coordinator } from '@pitstop/coordinator/engine/coordinator'
+import { Fault } from '@pitstop/shared/fault'
 import t from 'tap'
 import { checkHistory } from '../world/check-history.ts'
 import { coordinatorIn } from '../world/coordinator-in-world.ts'
@@ -97,6 +98,48 @@ void t.test('what a store has lost stays in the file of the machine that promise
   t.match(glass(world, 'vm-1'), /# weight:gitaly-01\.test: [^]*# weight:gitaly-02\.test: [^]*# assigner: /)
   for (const { id } of await third.coordinator.lostPromises()) await world.settle(third.coordinator.command({ kind: 'hand-over', obligation: id, by: 'ada', reason: 'put back by hand' }))
   t.match(glass(world, 'vm-1'), /# Nothing has to be put back\./)
+})
+
+for (const machine of ['vm-1', 'vm-2']) {
+  void t.test(`a lease that is taken on ${machine === 'vm-1' ? 'the same' : 'another'} machine by one that dies before it has written its file: no file drops what is owed`, async (t) => {
+    const world = severalMachines()
+    const first = await bootOn(world, 'vm-1')
+    await world.makePlan()
+    await world.openWindow()
+    await world.until(() => world.phase(0) === 'down')
+    world.kill(first.process)
+    const promised = glass(world, 'vm-1')
+    world.killAt = (_, events) => (events.some(({ type }) => type === 'lease-taken') ? 'before' : null)
+    const second = await bootOn(world, machine)
+    await world.clock.runUntil(() => !second.process.alive, 2 * minutes)
+    t.equal(world.store.lease?.holder, second.process.name, 'it had the lease')
+    world.killAt = () => null
+    const third = await bootOn(world, 'vm-1')
+    await world.clock.runUntil(() => false, 3000)
+    t.equal(third.coordinator.acting, false)
+    // The database is gone for good.
+    world.storeGoes = () => 'away'
+    await world.clock.runUntil(() => false, 10 * minutes)
+    t.equal(glass(world, 'vm-1'), promised)
+  })
+}
+
+void t.test('a holder that cannot write its file, and then can: only then does a standby leave the promises to it', async (t) => {
+  const { world, second } = await killedInMidWindow()
+  const promised = glass(world, 'vm-1')
+  const set = world.glass.set.bind(world.glass)
+  let full = true
+  world.glass.set = (machine, text) => {
+    if (full && machine === 'vm-2') throw new Fault('STORE_UNAVAILABLE', 'cannot write the break-glass file: ENOSPC')
+    return set(machine, text)
+  }
+  await acts(world, second)
+  await bootOn(world, 'vm-1')
+  await world.clock.runUntil(() => false, minutes)
+  t.equal(glass(world, 'vm-1'), promised)
+  full = false
+  await world.until(() => /does not act: nothing is to be paid/.test(glass(world, 'vm-1')))
+  t.match(glass(world, 'vm-2'), /epoch \d+, entry \d+;[^]*# weight:gitaly-01\.test/)
 })
 
 void t.test('a process that stands by beside the one that acts leaves the file to it', async (t) => {

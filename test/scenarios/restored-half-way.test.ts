@@ -71,6 +71,23 @@ void t.test('under the present epoch, on a machine that remembers nothing: an or
   t.equal((await world.view()).pause, null)
 })
 
+void t.test('an order of the lost time that has not begun begins no more: every agent that is reached is told the new epoch at once', async (t) => {
+  const world = new World({ nodes: 2, policy: { groupSize: 1, rebootDelayMs: minutes } })
+  world.memories = new Map()
+  await world.boot()
+  await world.makePlan()
+  await world.openWindow()
+  const copy = world.store.copy()
+  await world.until(() => world.history.happenings.some((each) => each.what === 'order-sent' && each.step === 'reboot'))
+  const ordered = world.clock.now()
+  await world.clock.runUntil(() => world.clock.now() - ordered > 5000, minutes)
+  world.kill()
+  world.putBackStore(copy)
+  await world.boot()
+  await world.clock.runUntil(() => false, 5 * minutes)
+  t.same(world.history.happenings.filter(({ what }) => what === 'gitaly-stopped'), [])
+})
+
 void t.test('a memory that is older than the backup asks the agents too, and no epoch is used twice', async (t) => {
   const world = new World({ nodes: 2 })
   world.memories = new Map()

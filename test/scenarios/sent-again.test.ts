@@ -36,6 +36,27 @@ async function diesHolding(world: World, step: Step): Promise<void> {
   agent.order = take
 }
 
+/** The next reboot order is given up after 3 s, and comes all the same. */
+class LateReboot {
+  sent = false
+  sentAgain = false
+  arrived = false
+  constructor(world: World, afterMs: number) {
+    const steady = world.transit
+    world.transit = { call: (host, call, deliver) => {
+      if (call.order !== 'reboot') return steady.call(host, call, deliver)
+      this.sentAgain ||= this.sent
+      if (this.sent) return steady.call(host, call, deliver)
+      this.sent = true
+      if (afterMs < Infinity) world.clock.after(afterMs, () => {
+        this.arrived = true
+        void Promise.resolve().then(deliver).catch(() => undefined)
+      })
+      return new Promise((_, reject) => { world.clock.after(3000, () => { reject(new Fault('AGENT_UNREACHABLE', 'the connection was lost')) }) })
+    } }
+  }
+}
+
 /** How often the agent is asked within a minute. */
 async function askedInAMinute(world: World, agent: SimulatedAgent): Promise<number> {
   const describe = agent.describe.bind(agent)
@@ -111,12 +132,11 @@ void t.test('a halt that another node caused holds back what has not begun', asy
   t.same(checkHistory(world), [])
 })
 
-void t.test('a reboot whose hooks still run when another coordinator takes over: behind a pause its right is not renewed', async (t) => {
+void t.test('a reboot whose hooks still run when another coordinator takes over: behind a pause its right is not renewed, and it is taken back', async (t) => {
   for (const hold of ['pause', 'freeze', 'abort'] as const) {
     const world = await World.opened({ policy: { groupSize: 1 } })
     const { agent, bootId } = world.host(0)
-    const take = agent.order.bind(agent)
-    agent.order = (payload) => take(payload.order.step === 'reboot' ? { ...payload, delayMs: 10_000 } : payload)
+    world.host(0).times = { ...world.host(0).times, hooksMs: 10_000 }
     await world.until(() => orderOf(agent, 'reboot')?.view.status === 'running')
     await world.clock.runUntil(() => false, 2000)
     await holds[hold].say(world)
@@ -126,11 +146,104 @@ void t.test('a reboot whose hooks still run when another coordinator takes over:
     t.equal(world.host(0).bootId, bootId, hold)
     await holds[hold].lift?.(world)
     await world.untilClosed()
-    if (hold === 'abort') t.equal(world.phase(0), 'pending-reboot')
-    else t.equal(phases(world), 'done done done done')
+    t.equal(world.phase(0), 'pending-reboot', hold)
     t.same(checkHistory(world), [])
   }
 })
+
+for (const hold of ['pause', 'freeze', 'abort', 'halt'] as const) {
+  void t.test(`a reboot whose hooks still run at a ${hold} is taken back, also without a delay`, async (t) => {
+    const world = await World.opened({ policy: { groupSize: 1, canaryFirst: false } })
+    const { agent, bootId, times } = world.host(0)
+    world.host(0).times = { ...times, hooksMs: 10_000 }
+    if (hold === 'halt') {
+      world.host(1).times = { ...times, aptMs: times.aptMs + 5000 }
+      world.host(1).faults.upgrade = 'fails'
+    }
+    await world.until(() => orderOf(agent, 'reboot')?.view.status === 'running')
+    await world.clock.runUntil(() => false, 1000)
+    if (hold === 'halt') await world.until(() => world.has('window-halted'))
+    else await holds[hold].say(world)
+    t.equal(orderOf(agent, 'reboot')?.view.gitalyStoppedAt, 0)
+    await world.clock.runUntil(() => false, minutes)
+    t.equal(world.host(0).bootId, bootId)
+    t.equal(orderOf(agent, 'reboot')?.view.status, 'cancelled')
+    t.equal(world.phase(0), 'pending-reboot')
+    t.same(checkHistory(world), [])
+  })
+}
+
+void t.test('an abort takes back a reboot order that has not come yet: its late copy is refused', async (t) => {
+  const world = new World({ policy: { groupSize: 1 } })
+  const late = new LateReboot(world, 10_000)
+  await world.openDespiteKills()
+  const { agent, bootId } = world.host(0)
+  await world.until(() => late.sent)
+  await world.clock.runUntil(() => false, 4000)
+  await world.say({ kind: 'abort' })
+  await world.until(() => world.phase(0) === 'pending-reboot', 4000)
+  await world.untilClosed()
+  t.notOk(late.arrived)
+  await world.clock.runUntil(() => false, minutes)
+  t.ok(late.arrived)
+  t.equal(orderOf(agent, 'reboot'), undefined)
+  t.equal(world.host(0).bootId, bootId)
+  t.same(checkHistory(world), [])
+})
+
+void t.test('begun before it could be taken back: the node is finished, and not asked again', async (t) => {
+  for (const hold of ['pause', 'freeze'] as const) {
+    const world = await World.opened({ policy: { groupSize: 1 } })
+    await world.until(() => !world.host(0).up)
+    await holds[hold].say(world)
+    await world.until(() => world.phase(0) === 'returning')
+    t.ok(world.history.happenings.filter(({ what }) => what === 'cancel-sent').length < 5)
+    await holds[hold].lift(world)
+    await world.untilClosed()
+    t.equal(phases(world), 'done done done done')
+    t.same(checkHistory(world), [])
+  }
+})
+
+for (const [what, delayMs, hooksMs, lateMs] of [['its delay', 30_000, 0, 12_000], ['its hooks', 0, 5000, 6000]] as const) {
+  for (const until of ['given up', 'ended'] as const) void t.test(`who took over sent a reboot again and that copy is late, ${what} over meanwhile and ${until}: behind a pause nothing goes down without a slot`, async (t) => {
+    const world = await World.opened({ policy: { groupSize: 1, rebootDelayMs: delayMs } })
+    const { agent, bootId } = world.host(0)
+    world.host(0).times = { ...world.host(0).times, hooksMs }
+    await world.until(() => orderOf(agent, 'reboot')?.view.status === 'running')
+    await world.clock.runUntil(() => false, delayMs + hooksMs - 4000)
+    const late = new LateReboot(world, lateMs)
+    world.kill()
+    await world.boot()
+    await world.until(() => late.sent)
+    await world.until(() => orderOf(agent, 'reboot')?.view.status === 'accepted')
+    if (until === 'ended') await world.until(() => world.events().some(({ event }) => event.type === 'step-ended' && event.step === 'reboot') || late.sentAgain)
+    await world.say({ kind: 'pause' })
+    await world.clock.runUntil(() => false, 2 * minutes)
+    t.ok(late.arrived)
+    if (until === 'given up') t.equal(world.host(0).bootId, bootId, 'nothing began behind the pause')
+    t.same(checkHistory(world), [])
+    await world.say({ kind: 'resume' })
+    await world.untilClosed()
+    t.same(checkHistory(world), [])
+  })
+
+  void t.test(`who took over sent a reboot again and that copy is lost, ${what} over meanwhile: with open gates it is sent once more`, async (t) => {
+    const world = await World.opened({ policy: { groupSize: 1, rebootDelayMs: delayMs } })
+    const { agent, node } = world.host(0)
+    world.host(0).times = { ...world.host(0).times, hooksMs }
+    await world.until(() => orderOf(agent, 'reboot')?.view.status === 'running')
+    await world.clock.runUntil(() => false, delayMs + hooksMs - 4000)
+    const late = new LateReboot(world, Infinity)
+    world.kill()
+    await world.boot()
+    await world.untilClosed()
+    t.ok(late.sent)
+    t.equal(phases(world), 'done done done done')
+    t.equal(intents(world, 'reboot', node), 1)
+    t.same(checkHistory(world), [])
+  })
+}
 
 void t.test('with open gates who takes over renews the right of a reboot that waits for its moment', async (t) => {
   const world = await World.opened({ policy: { groupSize: 1, rebootDelayMs: minutes } })

@@ -73,3 +73,85 @@ void t.test('a holder that cannot renew has stopped before a standby takes its l
   t.equal(both, false)
   t.ok(stoppedAt > 0)
 })
+
+interface Overtaking { readonly bothActed: boolean, readonly appendsRefused: number, readonly refusedByAgents: number, readonly tookOverAfterMs: number | null, readonly world: World }
+
+/**
+ * vm-1 acts and lives, vm-2 stands by; the store's clock jumps an hour ahead.
+ * @param moment after so long; or while that node's weight is being set to 0, a write that lands so much later, sent by a wall clock that is so far off
+ */
+async function jumpsAhead(moment: { readonly afterMs: number } | { readonly writeFor: number, readonly landsAfterMs: number, readonly wallOffMs: number }): Promise<Overtaking> {
+  const world = new World({ nodes: 3, policy: { groupSize: 1 } })
+  world.embeddedStore = false
+  let [appendsRefused, refusedByAgents, jumpedAt] = [0, 0, Infinity]
+  const { append } = world.store
+  world.store.append = (...args) => append.apply(world.store, args).catch((error: unknown) => { appendsRefused++; throw error }) as never
+  for (const { agent } of world.hosts.values()) {
+    for (const call of ['describe', 'health'] as const) {
+      const answer = agent[call].bind(agent) as (...args: unknown[]) => unknown
+      agent[call] = ((...args: unknown[]) => {
+        try { return answer(...args) } catch (error) { refusedByAgents++; throw error }
+      }) as never
+    }
+  }
+  const first = await bootOn(world, 'vm-1')
+  await world.makePlan()
+  await world.openWindow()
+  const second = await bootOn(world, 'vm-2')
+  world.coordinator = first.coordinator
+  const jump = (): void => {
+    jumpedAt = world.clock.now()
+    world.storeClockOffMs = 60 * minutes
+  }
+  if ('afterMs' in moment) {
+    await world.clock.runUntil(() => false, moment.afterMs)
+    jump()
+  } else {
+    await world.until(() => world.node(moment.writeFor).steps.stage?.status === 'done')
+    first.process.wallOffMs = moment.wallOffMs
+    world.gitlab.faults.writeGoes = () => {
+      if (jumpedAt < Infinity) return 'well'
+      jump()
+      return { landsAfterMs: moment.landsAfterMs }
+    }
+  }
+  let [bothActed, tookOverAt] = [false, Infinity]
+  await world.clock.runUntil(() => {
+    if (second.coordinator.acting) tookOverAt = Math.min(tookOverAt, world.clock.now())
+    bothActed ||= first.coordinator.acting && second.coordinator.acting
+    return world.has('window-closed')
+  }, 60 * minutes)
+  if (!world.has('window-closed')) throw new Error(`not closed: ${world.troubles.join('; ')}`)
+  return { bothActed, appendsRefused, refusedByAgents, tookOverAfterMs: tookOverAt === Infinity ? null : tookOverAt - jumpedAt, world }
+}
+
+void t.test('the store\'s clock jumps an hour ahead under a holder who lives: overtaken, it changes nothing any more, and the window goes on as if nothing were', async (t) => {
+  const seen = { takeOvers: 0, bothActed: 0, appendsRefused: 0, refusedByAgents: 0 }
+  for (let afterMs = 0; afterMs < 200_000; afterMs += 3700) {
+    const { world, bothActed, appendsRefused, refusedByAgents, tookOverAfterMs } = await jumpsAhead({ afterMs })
+    t.same(checkHistory(world), [], `after ${afterMs} ms`)
+    t.same([...world.hosts.keys()].map((_, index) => world.phase(index)), ['done', 'done', 'done'])
+    t.same(world.gitlab.weights, world.initialWeights)
+    if (tookOverAfterMs !== null) seen.takeOvers++
+    if (bothActed) seen.bothActed++
+    seen.appendsRefused += appendsRefused
+    seen.refusedByAgents += refusedByAgents
+  }
+  t.comment(JSON.stringify(seen))
+  for (const [what, times] of Object.entries(seen)) t.ok(times > 0, `${what}: ${times}`)
+})
+
+// An hour behind it takes no node down, so there is the first write only.
+for (const [clocks, wallOffMs, writesFor] of [['agree', 0, [0, 1, 2]], ['disagree: the predecessor\'s is an hour behind', -60 * minutes, [0]], ['disagree: the predecessor\'s is a minute ahead', minutes, [0, 1, 2]]] as const) {
+  void t.test(`a weight write is on its way when the store's clock jumps ahead, and wall clocks ${clocks}: the successor writes when it can no longer land`, async (t) => {
+    for (const writeFor of writesFor) {
+      for (const landsAfterMs of [5000, 15_000, 25_000, 29_000]) {
+        const { world, tookOverAfterMs } = await jumpsAhead({ writeFor, landsAfterMs, wallOffMs })
+        t.ok(tookOverAfterMs !== null && tookOverAfterMs < 5000, `taken over after ${tookOverAfterMs} ms`)
+        t.equal(world.gitlab.overtaken, 0, `write ${writeFor + 1}, landing after ${landsAfterMs} ms`)
+        t.same(world.gitlab.weights, world.initialWeights)
+        t.same(checkHistory(world), [])
+      }
+    }
+  })
+}

@@ -184,3 +184,23 @@ void t.test('a reboot order that was overtaken before it began is given again by
   const told = world.events().flatMap(({ event, epoch }) => ('step' in event && event.step === 'reboot' && event.node === node ? [`${event.type} ${epoch}`] : []))
   t.same(told, ['step-intended 1', 'step-ended 3', 'step-intended 3', 'step-done 3'])
 })
+
+void t.test('an agent of the release before refuses an overtaken reboot for good: its node is left pending, and a person may ask for it again', async (t) => {
+  const world = await World.opened()
+  const { agent, node } = world.host(1)
+  agent.refusesOvertaken = true
+  const order = () => [...agent.orders.values()].find(({ step }) => step === 'reboot')
+  await world.until(() => order()?.view.status === 'running')
+  world.kill()
+  agent.highestEpoch = 2
+  if (world.store.lease !== null) world.store.lease = { ...world.store.lease, epoch: 2 }
+  t.ok(await world.clock.runUntil(() => order()?.view.status === 'vetoed', minutes))
+  await world.boot()
+  await world.until(() => world.phase(1) === 'pending-reboot')
+  await world.say({ kind: 'retry', node, mode: 'again' })
+  await world.untilClosed()
+  t.equal(phases(world), 'done done done done')
+  t.equal(stops(world).filter((each) => 'node' in each && each.node === node).length, 1)
+  t.same(world.gitlab.weights, world.initialWeights)
+  t.same(checkHistory(world), [])
+})

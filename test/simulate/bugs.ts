@@ -26,9 +26,6 @@ export const bugs: readonly Bug[] = [
       change('engine/agent-effects.ts', 'hands.observed().frozen === null && ', ''), change('engine/gitlab-effects.ts', 'hands.observed().frozen === null && ', ''),
       change('domain/gates.ts', 'if (observed.frozen !== null) ', 'if (observed.frozen !== null && now < 0) ')] },
 
-  { name: 'agents are not told that a store was put back', invariant: 1, from: 600, seen: /went down while the assigner was active|went down with .* at weight/,
-    changes: [change('engine/take-over.ts', 'tellAgents(parts, state, epoch)', 'undefined')] },
-
   { name: 'one slot more', invariant: 2, seen: /took a slot while \d+ were taken/,
     changes: [change('domain/slots.ts', 'policy.groupSize - taken', 'policy.groupSize + 1 - taken')] },
   { name: 'time frees a slot', invariant: 2, seen: /nodes down at once|held no slot|without a slot/,
@@ -63,6 +60,10 @@ export const bugs: readonly Bug[] = [
     changes: [change('engine/journal.ts', 'if (!this.#glassIsStale) return', 'if (this.epoch > 0) return')] },
   { name: 'what a lost journal promised is forgotten', invariant: 4, seen: /before the store was put back; at .* nobody was told/,
     changes: [change('domain/restored.ts', 'const told = lines.filter((line) => ', 'const told = lines.filter((line) => line.id === line.kind && line.id === line.subject && ')] },
+  { name: 'a store that was put back pays before a person has spoken', invariant: 4, seen: /though the store was put back and no person has said/,
+    changes: [change('domain/state.ts', 'window.restoredSeq > Math.max(', 'window.restoredSeq > 1e9 + Math.max(')] },
+  { name: 'a weight from before a store was put back goes back unseen', invariant: 4, seen: /goes back on the word of a store that was put back/,
+    changes: [change('runbook/seen-since-restore.ts', 'if (!isDoubted(state, self)) return null', 'if (now > 0) return null')] },
   { name: 'a window closes with debts', invariant: 4, seen: /is closed and .* is not settled/,
     changes: [change('runbook/window-phases.ts', 'else if (open.length > 0) draft', 'else if (open.length < 0) draft')] },
   { name: 'the assigner comes back before the weights', invariant: 4, seen: /before all weights are settled/,
@@ -74,7 +75,7 @@ export const bugs: readonly Bug[] = [
     changes: [change('domain/weights.ts', 'if (lowers && active < floor)', 'if (lowers && active < 0)'), change('domain/preflight.ts', 'if (left < floor)', 'if (left < -99)')] },
   { name: 'a lost write is not waited out', invariant: 5, seen: /whose answer was lost and which could still land/,
     changes: [change('domain/weights.ts', 'Math.max(0, ...state.writesInDoubt.values())', '0 * state.writesInDoubt.size'), change('engine/gitlab-effects.ts', 'if (after > 0) throw', 'if (after > 1e9) throw')] },
-  { name: 'a write of a lost journal is not waited out', invariant: 5, seen: /whose answer was lost and which could still land/,
+  { name: 'a write of a lost journal is not waited out', invariant: 5, from: 3000, seen: /whose answer was lost and which could still land/,
     changes: [change('engine/coordinator.ts', 'restoredAt === null ? known', 'restoredAt !== undefined ? known')] },
   { name: 'what somebody else set is overwritten', invariant: 5, from: 250, seen: /by somebody else and is overwritten/,
     changes: [change('domain/weights.ts', 'if (current === 0) return', 'if (current !== previous) return'), change('domain/weights.ts', "if (verdict.how === 'paid' && verdict.by === 'pitstop' && previous !== 0) weights", "if (verdict.by === 'pitstop') weights")] },
@@ -89,7 +90,7 @@ export const bugs: readonly Bug[] = [
   { name: 'the old boot counts as the new one', invariant: 6, seen: /under its old boot id|it never had boot/,
     changes: [change('runbook/reboot.ts', "verdict.bootId !== '' && verdict.bootId !== intended.facts.bootId", "verdict.bootId !== ''")] },
   { name: 'no watch', invariant: 6, seen: /the watch is \d+ ms/,
-    changes: [change('runbook/watch.ts', 'if (look.at >= until && ', 'if (look.at >= 0 && ')] },
+    changes: [change('runbook/watch.ts', 'if (isFromAfterTheWatch(view, look) && ', 'if (look.at >= 0 && ')] },
 
   { name: 'a failed node is rebooted again by itself', invariant: 7, seen: /was rebooted \d+ times, people asked for/,
     changes: [change('runbook/node-turns.ts', "if (self.phase === 'failed') drainAgain", "if (self.phase === 'failed' && self.holdsSlot && self.attempt < 3 && draft.state.window.phase === 'rolling') draft.record({ type: 'node-retried', node: self.node, by: 'pitstop', reason: 'again', mode: 'reboot' })\n    if (self.phase === 'failed') drainAgain")] },
@@ -110,5 +111,13 @@ export const bugs: readonly Bug[] = [
   { name: 'nobody says why a node waits', invariant: 11, seen: /is \S+ \(\d+\) and nobody says why/,
     changes: [change('runbook/draft.ts', 'else this.#why.set(self.node, reasons)', 'else this.#why.set(self.node, [])')] },
   { name: 'what cannot be read opens the gate', invariant: 12, seen: /on a reading of GitLab that is/,
-    changes: [change('domain/gates.ts', 'if (observed.gitlabFault !== null) reasons', 'if (observed.gitlabFault !== null && now < 0) reasons'), change('domain/gates.ts', 'if (observed.gitlab === null || now - observed.gitlab.at > gitlabFreshMs) {', 'if (observed.gitlab === null) {')] }
+    changes: [change('domain/gates.ts', 'if (observed.gitlabFault !== null) reasons', 'if (observed.gitlabFault !== null && now < 0) reasons'), change('domain/gates.ts', 'if (observed.gitlab === null || !stillCounts(observed.gitlab.at, gitlabFreshMs, now)) {', 'if (observed.gitlab === null) {')] },
+  { name: 'a firing alert closes nothing', invariant: 12, seen: /while alert .* had been firing/,
+    changes: [change('domain/alert-gate.ts', 'explainAlerts(firing.filter(', 'explainAlerts(firing.slice(0, 0).filter(')] },
+  { name: 'every alert of the fleet is taken for our doing', invariant: 12, seen: /while alert GitalyPermissionDenied of .* had been firing/,
+    changes: [change('domain/alert-gate.ts', 'named === undefined || !isOurDoing(named)', 'named === undefined')] },
+  { name: 'alerts that cannot be read open the gate', invariant: 12, seen: /slot-taken of .* on a reading of alerts that is/,
+    changes: [change('domain/alert-gate.ts', 'return [...fault === null ? [] : [fault.reason], ...', 'return [...'), change('domain/alert-gate.ts', ': unread]', ': unread.slice(0, 0)]')] },
+  { name: 'the last look reads no alerts', invariant: 12, seen: /was told to reboot (?:while alert|on a reading of alerts)/,
+    changes: [change('engine/agent-effects.ts', '    readAlerts(hands)\n', '    hands.observed().alerts?.reading ?? null\n')] }
 ]

@@ -21,19 +21,8 @@ export interface Task {
   readonly until?: string
 }
 
-export interface Result {
-  readonly windows: number
-  readonly wrong: readonly Report['wrong'][number][]
-  readonly ended: Readonly<Record<string, number>>
-  readonly events: number
-  readonly kills: number
-  readonly halted: number
-  readonly onSqlite: number
-  readonly faults: Counts
-  readonly ms: number
-  /** CPU time of all workers, start-up not counted. */
-  readonly cpuMs: number
-}
+/** The reports of all workers as one. */
+export interface Result extends Report { readonly ms: number }
 
 /** Seeds that a worker takes at once; a planted bug is looked for one by one. */
 const share = (bug: string | undefined): number => bug === undefined ? 25 : 1

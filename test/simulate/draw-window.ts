@@ -3,7 +3,7 @@ import type { Policy } from '@pitstop/coordinator/domain/plan'
 import type { HostTimes } from '../world/simulated-host.ts'
 import { standardPolicy } from '../world/world.ts'
 import { Chance } from './chance.ts'
-import { moods } from './odds.ts'
+import { alertGate, moods } from './odds.ts'
 
 export interface Drawn {
   readonly seed: number
@@ -22,6 +22,8 @@ export interface Drawn {
   /** How often the plan may be opened again for what was left over. */
   readonly nights: number
   readonly times: HostTimes
+  /** What its alerts are drawn from; null = no gate on alerts is configured. */
+  readonly alerts: Chance | null
 }
 
 /** Most windows are small: what goes wrong between nodes goes wrong among four of them. */
@@ -30,6 +32,9 @@ const sizes = [1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 6, 6, 7, 8, 9, 12]
 /** When clocks change in New York and in Berlin. Windows that start a little before are open then. */
 export const clockChanges = [Date.UTC(2027, 2, 14, 7), Date.UTC(2027, 2, 28, 1), Date.UTC(2027, 9, 31, 1), Date.UTC(2027, 10, 7, 6)]
 const seconds = 1000
+/** Any number: it tells this sequence from a window's own. */
+const alertSeed = 0x5a1e47
+const hookSeed = 0x400c5
 
 /** @param fixedNodes null: drawn too. */
 export function drawWindow(seed: number, fixedNodes: number | null = null): Drawn {
@@ -51,12 +56,15 @@ export function drawWindow(seed: number, fixedNodes: number | null = null): Draw
   // Tight ones run into closing time; most have room for halts and people.
   const closesInMs = one + (chance.happens(0.15) ? chance.between(20, 400) * seconds : 30 * 60 * seconds + nodes * chance.between(60, 240) * seconds)
   const coordinators = chance.among([1, 1, 1, 2, 2, 3])
+  // A sequence of its own: what else is drawn for a seed does not depend on whether there are alerts.
+  const alerts = new Chance(seed ^ alertSeed)
+  const hooks = new Chance(seed ^ hookSeed)
   return {
-    seed, chance, mood, nodes, policy, closesInMs, coordinators,
+    seed, chance, mood, alerts: alerts.happens(alertGate) ? alerts : null, nodes, policy, closesInMs, coordinators,
     storagesPerNode, platforms: chance.among([1, 1, 2]),
     start: chance.happens(0.1) ? chance.among(clockChanges) - chance.between(1, 10) * 60 * seconds : Date.UTC(2027, 0, 1) + chance.between(0, 365 * 24 * 60) * 60 * seconds,
     leaseMs: chance.among([20, 30]) * seconds, nights: chance.happens(0.2) ? 2 : 1,
-    times: { rebootMs: chance.between(4, 25) * seconds, gitalyStartMs: chance.between(200, 3000), aptMs: chance.between(2, 25) * seconds, stageMs: chance.between(500, 6000) }
+    times: { rebootMs: chance.between(4, 25) * seconds, gitalyStartMs: chance.between(200, 3000), aptMs: chance.between(2, 25) * seconds, stageMs: chance.between(500, 6000), hooksMs: hooks.happens(0.1) ? hooks.between(1, 12) * seconds : 0 }
   }
 }
 

@@ -25,6 +25,10 @@ export const nodes = {
   bootsAgain: 0.005, wrongKernel: 0.004, storageChanged: 0.004, relapse: 0.012, firingVeto: 0.006, noReport: 0.05
 }
 
+/** Whether a window has a gate on alerts; and in those that have, per window, per node, per reading, per window. */
+export const alertGate = 0.25
+export const alerts = { elsewhere: 0.7, ofNode: 0.5, ofNodeDown: 0.5, readError: 0.01, readSilent: 0.005, awayForLong: 0.1 }
+
 /** Per window: how many of these happen at random moments, on average. */
 export const troubles = {
   hostReboots: 0.06, agentHangs: 0.12, agentCrashes: 0.12, gitalyRestarts: 0.04, vetoComes: 0.06, hostClockJumps: 0.06, cutOff: 0.04,

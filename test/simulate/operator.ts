@@ -2,7 +2,7 @@
 // and often in an odd order. Mends hosts when asked to. What cannot be ended so is a violation.
 import type { Coordinator } from '@pitstop/coordinator/engine/coordinator'
 import type { Command } from '@pitstop/coordinator/domain/command'
-import type { NodeState, State } from '@pitstop/coordinator/domain/state'
+import { type NodeState, type State, awaitsPerson } from '@pitstop/coordinator/domain/state'
 import { Fault } from '@pitstop/shared/fault'
 import type { SimulatedHost } from '../world/simulated-host.ts'
 import type { World } from '../world/world.ts'
@@ -105,8 +105,8 @@ export class Operator {
     }
     const { window } = state
     const sick = [...state.nodes.values()].filter((node) => node.phase === 'failed' || node.overdue)
+    if (awaitsPerson(state)) return this.#findsItsStorePutBack()
     if (window.phase === 'settling' || window.phase === 'closing') return this.#settles(sick)
-    if (window.pause?.reasons.some(({ code }) => code === 'STORE_RESTORED') === true) return this.#findsItsStorePutBack()
     if (window.halt !== null || window.pause !== null) return this.#helps(state, sick)
     await this.#meddles(state)
   }
@@ -138,7 +138,7 @@ export class Operator {
     return host.serves
   }
 
-  /** A window whose store was put back: nobody lets it go on before every host is up. */
+  /** A window whose store was put back: nobody lets it go on, or end, before every host is up. Refused, it is said again later, as the answer says. */
   async #findsItsStorePutBack(): Promise<void> {
     const chance = this.#chance
     const down = [...this.#world.hosts.values()].filter(({ serves }) => !serves)
@@ -180,6 +180,8 @@ export class Operator {
       else if (node.phase === 'failed' && node.holdsSlot) await this.#say({ kind: 'retry', node: node.node, mode: 'recheck' })
     }
     const open = [...this.state.obligations.values()].filter(({ status, kind }) => status === 'open' && kind === 'weight')
+    // What is owed from before a store was put back is paid to a host that is seen healthy.
+    if (this.state.window.restoredSeq > 0) for (const { node } of open) if (chance.happens(0.5)) this.#world.hosts.get(node ?? '')?.mend()
     if (open.length > 0 && chance.happens(0.1)) await this.#say({ kind: 'hand-over', obligation: chance.among(open).id })
   }
 

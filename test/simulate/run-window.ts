@@ -3,6 +3,7 @@
 import { checkHistory } from '../world/check-history.ts'
 import { story } from '../world/story.ts'
 import { World } from '../world/world.ts'
+import { drawAlerts } from './alert-noise.ts'
 import { clockChanges, type Drawn, drawWindow } from './draw-window.ts'
 import { Operator } from './operator.ts'
 import { Seats } from './seats.ts'
@@ -40,7 +41,7 @@ export async function runWindow(seed: number, nodes: number | null = null, store
   const { chance, mood, policy, closesInMs, coordinators, leaseMs, storagesPerNode, platforms, start } = drawn
   const embedded = coordinators === 1 && chance.happens(0.5)
   const onSqlite = embedded && (store === 'sqlite' || (store === 'mixed' && seed % 4 === 0))
-  const world = new World({ nodes: drawn.nodes, policy, closesInMs, storagesPerNode, platforms, leaseMs, start, onSqlite, reports: false })
+  const world = new World({ nodes: drawn.nodes, policy, closesInMs, storagesPerNode, platforms, leaseMs, start, onSqlite, reports: false, alerts: drawn.alerts !== null })
   world.embeddedStore = embedded
   world.store.shared = !world.embeddedStore
   world.memories = new Map()
@@ -55,6 +56,7 @@ export async function runWindow(seed: number, nodes: number | null = null, store
   troubles.drawHosts(drawn)
   troubles.drawCalls(drawn)
   troubles.drawMoments(drawn, expectedMs(drawn))
+  if (world.alerts !== null && drawn.alerts !== null) drawAlerts(world, world.alerts, drawn.alerts, mood.times, expectedMs(drawn), tally)
   seats.startAll()
   let broke: unknown = null
   operator.work().catch((error: unknown) => { broke = error; operator.over = true })

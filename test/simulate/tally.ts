@@ -5,7 +5,7 @@ import * as odds from './odds.ts'
 
 type Named<Group extends string, Odds> = `${Group} ${Extract<keyof Odds, string>}`
 export type Drawable = Named<'call', typeof odds.calls> | Named<'gitlab', typeof odds.gitlab> | Named<'store', typeof odds.store> | Named<'crash', typeof odds.crashes> |
-  Named<'node', typeof odds.nodes> | Named<'moment', typeof odds.troubles> | Named<'person', typeof odds.operator>
+  Named<'node', typeof odds.nodes> | Named<'moment', typeof odds.troubles> | Named<'person', typeof odds.operator> | Named<'alert', typeof odds.alerts>
 
 const coincidences = [
   'a weight write lands after a take-over', 'a weight write lands on what somebody else wrote since the reading', 'the assigner is enabled by hand while a node is down',
@@ -18,7 +18,7 @@ const named = (group: string, group_: object): string[] => Object.keys(group_).m
 /** Everything that must fire somewhere. */
 export const kinds: readonly string[] = [
   ...named('call', odds.calls), ...named('gitlab', odds.gitlab), ...named('store', odds.store), ...named('crash', odds.crashes), ...named('node', odds.nodes),
-  ...named('moment', odds.troubles), ...named('person', odds.operator), ...coincidences
+  ...named('moment', odds.troubles), ...named('person', odds.operator), ...named('alert', odds.alerts), ...coincidences
 ]
 
 export type Counts = Record<string, { drawn: number, fired: number }>

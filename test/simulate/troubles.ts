@@ -81,10 +81,10 @@ export class Troubles {
   }
 
   /** Host by host. */
-  drawHosts({ mood: { times }, times: hostTimes }: Drawn): void {
+  drawHosts({ seed, mood: { times }, times: hostTimes }: Drawn): void {
     const chance = this.#chance.fork()
     const tally = this.#tally
-    for (const host of this.#hosts) {
+    for (const [index, host] of this.#hosts.entries()) {
       host.times = { ...hostTimes, rebootMs: hostTimes.rebootMs + chance.between(0, 4000) }
       const drawn = chance.fork()
       host.agent.dies = () => {
@@ -102,6 +102,8 @@ export class Troubles {
         if (kind !== undefined) as.set(kind, fault)
         return true
       }
+      // Agents are upgraded one after the other: in some windows some are of the release before.
+      host.agent.refusesOvertaken = seed % 3 === 0 && index % 2 === 0
       host.onFault = (kind) => {
         const fault = as.get(kind)
         if (fault !== undefined) tally.fired(`node ${fault}`)
@@ -173,13 +175,16 @@ export class Troubles {
         const process = this.#seats.someProcess()
         if (process === null) return false
         process.sleep()
-        clock.after(chance.among([500, 5000, 20_000, 90_000]), () => { process.wake() })
+        clock.after(chance.among([500, 5000, 20_000, 90_000]), () => {
+          world.history.add({ at: clock.now(), what: 'coordinator-woke', by: process.name })
+          process.wake()
+        })
         return true
       }
       case 'coordinatorClockJumps': {
         const process = this.#seats.someProcess()
         if (process === null) return false
-        process.wallOffMs += chance.among([-1, 1]) * chance.among([500, 3000, 30_000])
+        process.wallOffMs += chance.among([-1, 1]) * chance.among([500, 3000, 30_000, 3_600_000])
         world.history.add({ at: now, what: 'coordinator-clock', by: process.name, offMs: process.wallOffMs })
         return true
       }

@@ -14,6 +14,7 @@ export interface Report {
   readonly halted: number
   readonly onSqlite: number
   readonly faults: Counts
+  /** CPU time, start-up not counted. */
   readonly cpuMs: number
 }
 

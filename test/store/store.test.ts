@@ -61,6 +61,33 @@ for (const [kind, make] of kinds) {
     t.equal(store.shared ? await store.takeLease('three', 'c:1', 20_000, { abandoned: seen }) : null, null)
   })
 
+  void t.test(`${kind}: whose break-glass file is written is said of one epoch, and forgotten with it`, async (t) => {
+    const { store, lapse } = await make()
+    t.teardown(() => store.close())
+    await store.takeLease('one', 'a:1', 30_000)
+    t.equal((await store.readLease())?.filed, undefined)
+    await store.noteFiled(2)
+    t.equal((await store.readLease())?.filed, undefined, 'another epoch\'s')
+    for (const time of ['once', 'twice']) {
+      await store.noteFiled(1)
+      t.match(await store.readLease(), { epoch: 1, ttlMs: 30_000, filed: true }, time)
+    }
+    t.ok(await store.renewLease('one', 1, 30_000))
+    t.equal((await store.readLease())?.filed, true)
+    await lapse()
+    t.equal((await store.takeLease('one', 'a:1', 20_000))?.filed, undefined)
+    await store.noteFiled(1)
+    const taken = await store.readLease()
+    t.same([taken?.epoch, taken?.ttlMs, taken?.filed], [2, 20_000, undefined])
+  })
+
+  void t.test(`${kind}: no epoch is taken that agents would not be believed with`, async (t) => {
+    const { store } = await make()
+    t.teardown(() => store.close())
+    await t.rejects(store.takeLease('one', 'a:1', 30_000, { above: 8_000_000_000_000_000 }), { code: 'STORE_CORRUPT', message: /no epoch above 8000000000000000 can be written/ })
+    t.equal(await store.readLease(), null)
+  })
+
   void t.test(`${kind}: the lease's epoch grows at each taking; an old epoch renews and journals nothing`, async (t) => {
     const { store, lapse } = await make()
     t.teardown(() => store.close())
@@ -152,6 +179,7 @@ for (const [kind, make] of kinds) {
     t.not(after.id, before.id)
     t.equal(after.seq, told.at(-1)?.recorded.seq)
     t.same((await store.readAll(0)).slice(-2), told, 'what is answered is what is kept')
+    t.same(await store.readAll((told[0]?.recorded.seq ?? 0) - 1, 1), told.slice(0, 1), 'and no more than was asked for')
   })
 
   void t.test(`${kind}: an epoch that could not be read back is never written`, async (t) => {

@@ -90,5 +90,6 @@ void t.test('what a machine remembers of the store: with its newest row, from be
   t.same(await remembered(text.replace(',"seq":120', '')), { ...memory, seq: 0 })
   t.same(told, [])
   t.equal(await remembered(text.replace('"version":1', '"version":2')), null, 'as good as none: agents are asked')
-  t.match(told, [/store-memory\.json is not understood and is made anew/])
+  t.equal(await remembered(text.replace('"epoch":7', '"epoch":8000000000000000')), null, 'an epoch that no coordinator can have had')
+  t.match(told, [/store-memory\.json is not understood and is made anew/, /not understood/])
 })

@@ -10,8 +10,10 @@
 //   8 never late              checks/time.ts      p95 + soak + allowance before closing
 //   9 hosts, 10 packages      checks/hosts.ts     nothing refused or taken back is done; manifests; the last look
 //   11 why, 12 fail closed    checks/reasons.ts   typed reasons, named people, fresh readings
+//   12 fail closed            checks/alerts.ts    the gate on alerts: others' hold beginnings, ours do not; fresh readings
 //
 // For each of them test/simulate/planted.test.ts plants a bug that must be seen here.
+import { alerts } from './checks/alerts.ts'
 import { fencing } from './checks/fencing.ts'
 import { hosts } from './checks/hosts.ts'
 import { intents } from './checks/intents.ts'
@@ -26,4 +28,4 @@ import { weights } from './checks/weights.ts'
 export type { Evidence } from './checks/timeline.ts'
 
 export const checkHistory = (source: Evidence | { evidence(): Evidence }): string[] =>
-  runChecks('happenings' in source ? source : source.evidence(), [fencing, slots, intents, promises, weights, proof, time, hosts, reasons])
+  runChecks('happenings' in source ? source : source.evidence(), [fencing, slots, intents, promises, weights, proof, time, hosts, reasons, alerts])

@@ -14,13 +14,14 @@ export function coordinatorIn(world: World, process: Process): Coordinator {
   const { name } = process
   const { clock, store } = world
   const asker: Asker & { readonly wallOffMs: () => number } = {
-    name, owed: () => world.glass.get(process.machine) ?? '', wallOffMs: () => process.wallOffMs,
+    name, owed: () => world.glass.get(process.machine) ?? '', hears: (tell) => { process.hear(tell) }, wallOffMs: () => process.wallOffMs,
     leased: () => store.lease?.holder === name && store.lease.expiresAt > clock.now() + world.storeClockOffMs
   }
   const nodes = [...world.hosts.values()].map(({ node }) => ({ node, address: `${node}:7443`, storages: world.storages.get(node) ?? [], zone: 'a' }))
   const hooks = { goes: () => world.storeGoes(), killAt: (events: readonly { readonly type: string }[]) => world.killAt(++world.appends, events), kill: (dead: Process) => { world.kill(dead) }, heard: (seq: number) => { world.heard.set(process.machine, Math.max(world.heard.get(process.machine) ?? 0, seq)) } }
   return new Coordinator({
     fleet: 'lab', store: process.port(storeFor(process, store, clock, hooks)), gitlab: process.port(world.gitlab.port(asker)),
+    ...world.alerts === null ? {} : { alerts: process.port(world.alerts.port(name)) },
     agents: process.port(agentsOver(world.transit, world.hosts, clock, world.history, asker)),
     inventory: { read: async () => ({ nodes, excluded: [] }) },
     clock: process.clock(), lease: { holder: name, address: `${name}:1`, ttlMs: world.leaseMs },

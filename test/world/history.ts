@@ -27,6 +27,11 @@ export type Happening = {
   | { readonly what: 'gitlab-failed', readonly by: string }
   | { readonly what: 'order-answered', readonly by: string, readonly node: string, readonly id: string, readonly asked: 'order' | 'question' }
   | { readonly what: 'report-acknowledged', readonly node: string, readonly orderId: string, readonly bootId: string }
+  // ---- Alertmanager
+  | { readonly what: 'alert-started', readonly alert: number, readonly name: string, readonly node: string | null }
+  | { readonly what: 'alert-ended', readonly alert: number }
+  | { readonly what: 'alerts-read', readonly by: string, readonly asked: number, readonly alerts: readonly number[] }
+  | { readonly what: 'alerts-failed', readonly by: string }
   // ---- hosts
   | { readonly what: 'epoch-seen', readonly node: string, readonly epoch: number }
   | { readonly what: 'order-accepted', readonly node: string, readonly step: string, readonly id: string, readonly epoch: number, readonly clockOffMs?: number }
@@ -50,6 +55,8 @@ export type Happening = {
    * row `heard` the machine that comes back first had written it itself. `glass`: that machine's break-glass file.
    */
   | { readonly what: 'store-put-back', readonly kept: number, readonly lost: readonly LostRow[], readonly heard: number, readonly glass: string }
+  /** It was stopped (SIGSTOP), and goes on. */
+  | { readonly what: 'coordinator-woke', readonly by: string }
   | { readonly what: 'coordinator-clock', readonly by: string, readonly offMs: number }
   | { readonly what: 'unexplained', readonly text: string }
 )

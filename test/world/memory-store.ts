@@ -2,6 +2,7 @@
 import { Fault, type Reason } from '@pitstop/shared/fault'
 import type { Recorded } from '@pitstop/coordinator/domain/event'
 import type { StoredPlan } from '@pitstop/coordinator/domain/plan'
+import { isPlausibleEpoch } from '@pitstop/coordinator/domain/restored'
 import type { Incarnation, LeaseRow, LeaseWishes, Store, Told, WindowRow, StreamEvent } from '@pitstop/coordinator/ports'
 
 interface Row { readonly stream: string, readonly recorded: Recorded<unknown> }
@@ -42,15 +43,17 @@ export class MemoryStore implements Store {
   async takeLease(holder: string, address: string, ttlMs: number, { api = '', above = 0, abandoned, judged, restored = [] }: LeaseWishes = {}): Promise<LeaseRow | null> {
     if (this.lease !== null && this.lease.expiresAt > this.now() && this.lease.holder !== holder && !(abandoned?.holder === this.lease.holder && abandoned.epoch === this.lease.epoch && abandoned.expiresAt === this.lease.expiresAt)) return null
     if (judged !== undefined && (this.lease?.epoch ?? 0) !== judged) return null
-    if (!Number.isSafeInteger(Math.max(this.lease?.epoch ?? 0, above) + 1)) throw new Fault('STORE_CORRUPT', `no epoch above ${above} can be written`)
+    const epoch = Math.max(this.lease?.epoch ?? 0, above) + 1
+    if (!isPlausibleEpoch(epoch, epoch)) throw new Fault('STORE_CORRUPT', `no epoch above ${epoch - 1} can be written`)
     if (restored.length > 0) this.#restoring = restored
-    this.lease = { fleet: this.fleet, holder, address, api, epoch: Math.max(this.lease?.epoch ?? 0, above) + 1, expiresAt: this.now() + ttlMs, leftMs: ttlMs, ttlMs }
+    this.lease = { fleet: this.fleet, holder, address, api, epoch, expiresAt: this.now() + ttlMs, leftMs: ttlMs, ttlMs }
     this.onTaken(this.lease)
     return this.lease
   }
 
   async renewLease(holder: string, epoch: number, ttlMs: number): Promise<boolean> {
     if (this.lease?.holder !== holder || this.lease.epoch !== epoch) return false
+    this.#requireUnended(epoch)
     this.lease = { ...this.lease, expiresAt: this.now() + ttlMs }
     return true
   }
@@ -63,14 +66,21 @@ export class MemoryStore implements Store {
     return this.lease === null ? null : { ...this.lease, leftMs: Math.max(0, this.lease.expiresAt - this.now()) }
   }
 
+  async noteFiled(epoch: number): Promise<void> { if (this.lease?.epoch === epoch) this.lease = { ...this.lease, filed: true } }
+
   async append<E extends { readonly type: string }>(epoch: number, stream: string, at: number, events: readonly E[], window?: WindowRow): Promise<Recorded<E>[]> {
     if (this.lease?.epoch !== epoch) throw new Fault('STALE_EPOCH', `nothing is journaled under epoch ${epoch}`)
+    this.#requireUnended(epoch)
     if (window === 'close') this.window = null
     else if (window !== undefined) {
       if (this.window !== null) throw new Fault('WINDOW_OPEN', 'a window is open')
       this.window = { plan: stream, number: window.open }
     }
     return this.#add(epoch, stream, at, events)
+  }
+
+  #requireUnended(epoch: number): void {
+    if (this.shared && (this.lease?.expiresAt ?? 0) <= this.now()) throw new Fault('LEASE_LOST', `the lease of epoch ${epoch} had run out by the store's clock`)
   }
 
   #add<E extends { readonly type: string }>(epoch: number, stream: string, at: number, events: readonly E[]): Recorded<E>[] {
@@ -87,8 +97,8 @@ export class MemoryStore implements Store {
     return this.rows.filter((row) => row.stream === stream && row.recorded.seq > afterSeq).map((row) => row.recorded as Recorded<E>)
   }
 
-  async readAll(afterSeq: number): Promise<StreamEvent[]> {
-    return this.rows.filter(({ recorded }) => recorded.seq > afterSeq) as StreamEvent[]
+  async readAll(afterSeq: number, most?: number): Promise<StreamEvent[]> {
+    return this.rows.filter(({ recorded }) => recorded.seq > afterSeq).slice(0, most) as StreamEvent[]
   }
 
   async savePlan(plan: StoredPlan): Promise<void> { this.plans.set(plan.hash, plan) }

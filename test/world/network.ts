@@ -25,6 +25,7 @@ export function agentsOver(transit: Transit, hosts: ReadonlyMap<string, Simulate
     return host
   }
   return {
+    reach: async () => undefined,
     describe: async ({ node }, epoch, ids) => {
       const host = hostOf(node)
       const view = await transit.call(host, { deadlineMs: readDeadlineMs }, () => host.agent.describe(epoch, ids))

@@ -38,13 +38,20 @@ export class Process {
     for (const call of missed) call()
   }
 
+  /** Now, or when it wakes; never, once it is dead. */
+  hear(call: () => void): void {
+    if (!this.#alive) return
+    if (this.#asleep) this.#missed.push(call)
+    else call()
+  }
+
   clock(): Clock {
     return {
       now: () => this.#clock.now() + this.wallOffMs,
       monotonic: () => this.#clock.monotonic(),
       after: (ms, call) => {
         let cancelled = false
-        const cancel = this.#clock.after(ms, () => { this.#reached(() => { if (!cancelled) call() }) })
+        const cancel = this.#clock.after(ms, () => { this.hear(() => { if (!cancelled) call() }) })
         return () => {
           cancelled = true
           cancel()
@@ -62,21 +69,25 @@ export class Process {
 
   #call(port: object, method: Method): Method {
     return (...args) => {
-      if (!this.#alive) return new Promise(() => undefined)
+      if (!this.#alive) return never()
       const result = Reflect.apply(method, port, args)
-      return result instanceof Promise ? this.#answered(result) : result
+      return result instanceof Promise ? result.then(this.#answered, this.#refused) : result
     }
   }
 
-  #answered(answer: Promise<unknown>): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      answer.then((value) => { this.#reached(resolve, value) }, (error: unknown) => { this.#reached(reject, error) })
-    })
+  // Made once: every call of every coordinator comes back through these two.
+  readonly #answered = (value: unknown): unknown => (this.#hears ? value : this.#later(() => value))
+  readonly #refused = (error: unknown): unknown => {
+    if (this.#hears) throw error
+    return this.#later(() => { throw error })
   }
 
-  #reached(call: (what?: unknown) => void, what?: unknown): void {
-    if (!this.#alive) return
-    if (this.#asleep) this.#missed.push(() => { call(what) })
-    else call(what)
+  get #hears(): boolean { return this.#alive && !this.#asleep }
+
+  /** Heard when the process wakes; never, if it is dead by then. */
+  #later<T>(hear: () => T): Promise<T> {
+    return this.#alive ? new Promise<void>((resolve) => { this.#missed.push(resolve) }).then(hear) : never()
   }
 }
+
+const never = (): Promise<never> => new Promise(() => undefined)

@@ -14,8 +14,11 @@ interface StoredOrder {
   view: OrderView
   /** Renewed whenever the same order comes again. */
   epoch: number
+  notBefore: number
   notAfter: number
-  delayMs: number
+  readonly delayMs: number
+  /** Host's clock. */
+  readonly acceptedAt: number
   /** Its unit was started; a unit outlives the agent. */
   unit: object | null
   begun: boolean
@@ -25,12 +28,16 @@ interface StoredOrder {
 
 export type CancelAnswer = { readonly result: 'cancelled' | 'too-late' | 'not-found', readonly order: OrderView | null }
 
+/** Asked about more at once it refuses to answer. */
+const mostOrders = 1000
 const changes = [{ name: 'openssl', from: '1', to: '2', security: true }]
 
 export class SimulatedAgent {
   /** Does it die at this write of its state? */
   dies: () => 'before' | 'after' | null = () => null
   up = true
+  /** As the release before did: what was overtaken before it began is refused for good. */
+  refusesOvertaken = false
   highestEpoch = 0
   readonly orders = new Map<string, StoredOrder>()
   readonly #cancelled = new Set<string>()
@@ -45,6 +52,7 @@ export class SimulatedAgent {
   get reachable(): boolean { return this.up && this.#host.up && this.#host.faults.unreachable !== true }
 
   describe(epoch: number, orderIds: readonly string[]): HostView {
+    if (orderIds.length > mostOrders) throw new Fault('INVALID_INPUT', `${orderIds.length} order ids are asked about`)
     this.#acknowledge(epoch)
     return { ...this.#host.facts(), orders: orderIds.flatMap((id) => this.orders.get(id)?.view ?? []), currentOrder: this.#running()?.id ?? null, highestEpoch: this.highestEpoch }
   }
@@ -88,7 +96,7 @@ export class SimulatedAgent {
         return { ...view, status: 'vetoed', reasons: against }
       }
       const accepted: StoredOrder = {
-        id: order.id, digest, step: order.step, bootId: this.#host.bootId, view, epoch: payload.epoch, notAfter: order.notAfter, delayMs: payload.delayMs, unit: null, begun: false, waiting: []
+        id: order.id, digest, step: order.step, bootId: this.#host.bootId, view, epoch: payload.epoch, notBefore: order.notBefore, notAfter: order.notAfter, delayMs: payload.delayMs, acceptedAt: this.#host.now(), unit: null, begun: false, waiting: []
       }
       this.#persist(() => {
         this.orders.set(order.id, accepted)
@@ -99,6 +107,7 @@ export class SimulatedAgent {
     if (stored === undefined) throw new Fault('INTERNAL', 'an order that was persisted is gone')
     if (!stored.begun) {
       stored.epoch = payload.epoch
+      stored.notBefore = order.notBefore
       stored.notAfter = order.notAfter
     }
     if (stored.view.status === 'accepted') this.#start(stored)
@@ -186,7 +195,12 @@ export class SimulatedAgent {
         order.begun = true
         this.#clock.after(times.aptMs, () => { if (alive()) this.#aptEnds(order) })
         return
-      case 'reboot': this.#clock.after(order.delayMs + 40, () => { if (alive()) this.#fire(order) }); return
+      case 'reboot': {
+        // From its acceptance: a unit that is started again waits for what is left of it, which may be nothing.
+        const leftMs = Math.max(order.acceptedAt, order.notBefore) + order.delayMs - host.now()
+        this.#clock.after(Math.max(0, Math.min(leftMs, order.delayMs)) + 40, () => { if (alive()) this.#fire(order, alive) })
+        return
+      }
       default: order.step satisfies never
     }
   }
@@ -209,22 +223,35 @@ export class SimulatedAgent {
     this.#end(order, 'succeeded', [], installs)
   }
 
-  #fire(order: StoredOrder): void {
+  /** Its moment has come: what may not begin anyway runs no hook, and behind the hooks everything is looked at again. */
+  #fire(order: StoredOrder, alive: () => boolean): void {
+    if (!this.#mayBegin(order)) return
+    const { hooksMs } = this.#host.times
+    if (hooksMs === 0) this.#begin(order)
+    else this.#clock.after(hooksMs, () => { if (alive() && this.#mayBegin(order)) this.#begin(order) })
+  }
+
+  #mayBegin(order: StoredOrder): boolean {
     // Overtaken: its unit ends undecided, and it waits to be sent again.
+    if (order.epoch < this.highestEpoch && this.refusesOvertaken) {
+      this.#end(order, 'vetoed', [reason('STALE_EPOCH', `the order stands under epoch ${order.epoch}`)])
+      return false
+    }
     if (order.epoch < this.highestEpoch) {
       order.unit = null
       order.view = { ...order.view, status: 'accepted' }
-      return
+      return false
     }
     const against = this.#against('reboot', order.bootId, order.notAfter)
     if (this.#host.faults.firingVeto !== undefined) {
       this.#host.onFault('firingVeto')
       against.push(this.#host.faults.firingVeto)
     }
-    if (against.length > 0) {
-      this.#end(order, 'vetoed', against)
-      return
-    }
+    if (against.length > 0) this.#end(order, 'vetoed', against)
+    return against.length === 0
+  }
+
+  #begin(order: StoredOrder): void {
     order.begun = true
     order.view = { ...order.view, gitalyStoppedAt: this.#host.now() }
     this.#host.rebootFor(order.id)

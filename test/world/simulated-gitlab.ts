@@ -20,9 +20,11 @@ export interface Asker {
   readonly name: string
   readonly leased: () => boolean
   readonly owed: () => string
+  /** Calls back when its process hears: one that is stopped hears when it wakes, a dead one never. */
+  readonly hears: (tell: () => void) => void
 }
 
-const pitstop: Asker = { name: 'pitstop', leased: () => true, owed: () => '' }
+const pitstop: Asker = { name: 'pitstop', leased: () => true, owed: () => '', hears: (tell) => { tell() } }
 
 export class SimulatedGitLab {
   weights: Readonly<Record<string, number>>
@@ -84,7 +86,7 @@ export class SimulatedGitLab {
         const asked = this.#clock.now()
         return read((stale) => {
           const weights = stale ? this.#beforeOurs ?? this.weights : this.weights
-          this.#tell({ what: 'weights-read', by, asked, weights })
+          asker.hears(() => { this.#tell({ what: 'weights-read', by, asked, weights }) })
           return weights
         }, 'weights')
       },
@@ -105,7 +107,8 @@ export class SimulatedGitLab {
       readSchedule: () => {
         const asked = this.#clock.now()
         return read(() => {
-          this.#tell({ what: 'schedule-read', by, asked, active: this.scheduleActive })
+          const active = this.scheduleActive
+          asker.hears(() => { this.#tell({ what: 'schedule-read', by, asked, active }) })
           return { active: this.scheduleActive, nextRunAt: null, ownerId: 1, description: 'assigner' }
         })
       },

@@ -27,9 +27,9 @@ export interface HostFaults {
 }
 
 /** What a run of the simulator draws afresh for each host. */
-export interface HostTimes { readonly rebootMs: number, readonly gitalyStartMs: number, readonly aptMs: number, readonly stageMs: number }
+export interface HostTimes { readonly rebootMs: number, readonly gitalyStartMs: number, readonly aptMs: number, readonly stageMs: number, /** Of what runs ahead of a reboot. */ readonly hooksMs: number }
 
-const usualTimes: HostTimes = { rebootMs: 30_000, gitalyStartMs: 1500, aptMs: 20_000, stageMs: 5000 }
+const usualTimes: HostTimes = { rebootMs: 30_000, gitalyStartMs: 1500, aptMs: 20_000, stageMs: 5000, hooksMs: 0 }
 
 export class SimulatedHost {
   readonly node: string

@@ -59,6 +59,11 @@ export class SqliteStore extends MemoryStore {
 
   override async readLease(): Promise<LeaseRow | null> { return (await this.#store()).readLease() }
 
+  override async noteFiled(epoch: number): Promise<void> {
+    await (await this.#store()).noteFiled(epoch)
+    await super.noteFiled(epoch)
+  }
+
   override async append<E extends { readonly type: string }>(epoch: number, stream: string, at: number, events: readonly E[], window?: WindowRow): Promise<Recorded<E>[]> {
     const recorded = await (await this.#store()).append(epoch, stream, at, events, window)
     const mirrored = await super.append(epoch, stream, at, events, window)
@@ -67,7 +72,7 @@ export class SqliteStore extends MemoryStore {
   }
 
   override async read<E>(stream: string, afterSeq = 0): Promise<Recorded<E>[]> { return (await this.#store()).read<E>(stream, afterSeq) }
-  override async readAll(afterSeq: number): Promise<StreamEvent[]> { return (await this.#store()).readAll(afterSeq) }
+  override async readAll(afterSeq: number, most?: number): Promise<StreamEvent[]> { return (await this.#store()).readAll(afterSeq, most) }
   override async savePlan(plan: StoredPlan): Promise<void> { await (await this.#store()).savePlan(plan) }
   override async readPlan(hash: string): Promise<StoredPlan | null> { return (await this.#store()).readPlan(hash) }
   override async listPlans(): Promise<StoredPlan[]> { return (await this.#store()).listPlans() }

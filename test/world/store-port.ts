@@ -1,7 +1,7 @@
 // The store as one coordinator process has it: slow, away, or gone before it could answer; and the process may be killed at
 // any append, before or after it is stored.
 import { Fault } from '@pitstop/shared/fault'
-import type { Store } from '@pitstop/coordinator/ports'
+import type { Store, StreamEvent } from '@pitstop/coordinator/ports'
 import type { MemoryStore } from './memory-store.ts'
 import type { Process } from './process.ts'
 import type { VirtualClock } from './virtual-clock.ts'
@@ -38,8 +38,6 @@ export function storeFor(process: Process, store: MemoryStore, clock: VirtualClo
     }
     const recorded = await store.append(epoch, stream, at, events, window)
     if (fate === 'after' && process.alive) kill(process)
-    const newest = recorded.at(-1)
-    if (process.alive && newest !== undefined) heard(newest.seq)
     return recorded
   }
   const concludeRestore: Store['concludeRestore'] = async (epoch, at, tell) => {
@@ -50,9 +48,18 @@ export function storeFor(process: Process, store: MemoryStore, clock: VirtualClo
     }
     const recorded = await store.concludeRestore(epoch, at, tell)
     if (fate === 'after' && process.alive) kill(process)
-    const newest = recorded.at(-1)
-    if (process.alive && newest !== undefined) heard(newest.recorded.seq)
     return recorded
+  }
+  /** What was answered is known to the process; an answer that comes to a stopped one is known later, or never. */
+  const noting = async <T>(answer: Promise<readonly T[]>, seqOf: (row: T) => number): Promise<readonly T[]> => {
+    const rows = await answer
+    const newest = rows.at(-1)
+    if (process.alive && !process.asleep && newest !== undefined) heard(seqOf(newest))
+    return rows
+  }
+  const told: Readonly<Record<string, (answer: Promise<never>) => Promise<unknown>>> = {
+    append: (answer: Promise<readonly { readonly seq: number }[]>) => noting(answer, ({ seq }) => seq),
+    concludeRestore: (answer: Promise<readonly StreamEvent[]>) => noting(answer, ({ recorded }) => recorded.seq)
   }
   const port: Record<string, unknown> = {}
   for (const key of new Set([...Object.getOwnPropertyNames(Object.getPrototypeOf(store)), ...Object.keys(store)])) {
@@ -64,7 +71,8 @@ export function storeFor(process: Process, store: MemoryStore, clock: VirtualClo
     const call = (key === 'append' ? append : key === 'concludeRestore' ? concludeRestore : method.bind(store)) as (...args: unknown[]) => Promise<unknown>
     port[key] = (...args: unknown[]) => {
       const fate = goes()
-      return fate === 'well' ? call(...args) : badly(fate, () => call(...args))
+      const answer = fate === 'well' ? call(...args) : badly(fate, () => call(...args))
+      return told[key]?.(answer as Promise<never>) ?? answer
     }
   }
   return port as unknown as Store

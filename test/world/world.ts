@@ -15,6 +15,7 @@ import { History } from './history.ts'
 import { MemoryStore, type StoreCopy } from './memory-store.ts'
 import { type Transit, SteadyTransit } from './network.ts'
 import { Process } from './process.ts'
+import { SimulatedAlerts } from './simulated-alerts.ts'
 import { SimulatedGitLab } from './simulated-gitlab.ts'
 import { SimulatedHost } from './simulated-host.ts'
 import { SqliteStore } from './sqlite-store.ts'
@@ -40,6 +41,8 @@ export interface WorldOptions {
   readonly start?: number
   /** On the real SQLite store instead of one in memory; it is closed by whoever asks for it. */
   readonly onSqlite?: boolean
+  /** A gate on alerts is configured. */
+  readonly alerts?: boolean
 }
 
 type DistributedOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
@@ -52,6 +55,8 @@ export class World {
   readonly history = new History()
   readonly store: MemoryStore
   readonly gitlab: SimulatedGitLab
+  /** Null: no gate on alerts is configured. */
+  readonly alerts: SimulatedAlerts | null
   readonly hosts = new Map<string, SimulatedHost>()
   readonly storages = new Map<string, readonly string[]>()
   readonly policy: Policy
@@ -88,7 +93,7 @@ export class World {
   readonly closesAt: number
   readonly leaseMs: number
 
-  constructor({ nodes = 4, policy = {}, closesInMs = 300 * minutes, reports = true, storagesPerNode = 1, platforms = 1, leaseMs = 30_000, start = Date.UTC(2026, 10, 22, 2), onSqlite = false }: WorldOptions = {}) {
+  constructor({ nodes = 4, policy = {}, closesInMs = 300 * minutes, reports = true, storagesPerNode = 1, platforms = 1, leaseMs = 30_000, start = Date.UTC(2026, 10, 22, 2), onSqlite = false, alerts = false }: WorldOptions = {}) {
     this.start = start
     this.clock = new VirtualClock(start)
     this.transit = new SteadyTransit(this.clock)
@@ -100,6 +105,7 @@ export class World {
     const storages = names.map((name) => Array.from({ length: storagesPerNode }, (_, index) => index === 0 ? name : `${name}-${index + 1}`))
     this.initialWeights = Object.fromEntries([...storages.flatMap((own, index) => own.map((storage) => [storage, index === 2 ? 0 : 100 - index])), ['spare-1', 50], ['spare-2', 50]])
     this.gitlab = new SimulatedGitLab(this.clock, this.history, this.initialWeights)
+    this.alerts = alerts ? new SimulatedAlerts(this.clock, this.history) : null
     this.history.journaled = () => this.store.rows.length
     this.store.onAppended = (_stream, recorded) => { for (const _ of recorded) this.#journaledAt.push(this.clock.now()) }
     this.store.onTaken = ({ holder, epoch }) => { this.history.add({ at: this.clock.now(), what: 'lease-taken', by: holder, epoch }) }
@@ -225,7 +231,7 @@ export class World {
   evidence(): Evidence {
     return {
       happenings: this.history.happenings, journal: this.events(), fleet: this.#rowsOf<FleetEvent>(fleetStream), journaledAt: (seq) => this.#journaledAt[seq - 1] ?? 0, plan: this.plan.plan, planHash: this.plan.hash, initialWeights: this.initialWeights,
-      finalWeights: this.gitlab.weights, assignerActive: this.gitlab.scheduleActive, mostWritesAtOnce: this.gitlab.mostWritesAtOnce, overtakenWrites: this.gitlab.overtaken
+      finalWeights: this.gitlab.weights, assignerActive: this.gitlab.scheduleActive, alertsAreRead: this.alerts !== null, mostWritesAtOnce: this.gitlab.mostWritesAtOnce, overtakenWrites: this.gitlab.overtaken
     }
   }
 

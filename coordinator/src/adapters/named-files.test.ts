@@ -15,9 +15,10 @@ listen: { agents: 0.0.0.0:7442 }
 tls: { certificate: ${there}, key: ${there}, authority: ${there} }
 gitlab: { url: https://gitlab.test, token-file: ${there} }
 inventory: { file: ${there} }
+alerts: { url: https://am.test, token-file: ${folder}/none.token, ca-file: ${there}, close-on: [{ gate: a, matchers: [a=b] }] }
 store: postgres://p@db/f?sslmode=verify-full&sslrootcert=${folder}/none.pem&sslcert=${folder}/none.crt&sslkey=${there}
 store-password-file: ${folder}/none.password
 `)
-  t.match(fileProblems(settings, undefined).map(({ text }) => text), [/^store-password-file: .*none\.password cannot be read \(ENOENT\)/, /^sslrootcert in store: .*none\.pem/, /^sslcert in store: .*none\.crt/])
-  t.equal(fileProblems(settings, undefined).length, 3)
+  t.match(fileProblems(settings, undefined).map(({ text }) => text), [/^store-password-file: .*none\.password cannot be read \(ENOENT\)/, /^sslrootcert in store: .*none\.pem/, /^sslcert in store: .*none\.crt/, /^alerts\.token-file: .*none\.token/])
+  t.equal(fileProblems(settings, undefined).length, 4)
 })

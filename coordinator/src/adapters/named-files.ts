@@ -11,7 +11,7 @@ import { serviceName } from './service-account.ts'
 
 interface NamedFile { readonly key: string, readonly path: string }
 
-function namedFiles({ file, store, storePasswordFile, tls, gitlab, tokens, inventory, gitalyTokenFile, gitalyAuthority }: Settings): readonly NamedFile[] {
+function namedFiles({ file, store, storePasswordFile, tls, gitlab, alerts, tokens, inventory, gitalyTokenFile, gitalyAuthority }: Settings): readonly NamedFile[] {
   const named = (key: string, path: string | undefined): NamedFile[] => (path === undefined ? [] : [{ key, path: resolve(path) }])
   const fileOf = (source: object | undefined): string | undefined => (source !== undefined && 'file' in source ? String(source.file) : undefined)
   const database = postgresTls(store)
@@ -19,6 +19,7 @@ function namedFiles({ file, store, storePasswordFile, tls, gitlab, tokens, inven
     ...named('the configuration', file), ...named('store-password-file', storePasswordFile),
     ...named('sslrootcert in store', database?.authority), ...named('sslcert in store', database?.certificate), ...named('sslkey in store', database?.key), ...named('tls.certificate', tls.certificate), ...named('tls.key', tls.key), ...named('tls.authority', tls.authority),
     ...named('gitlab.token-file', fileOf(gitlab.token)), ...named('gitlab.assigner.token-file', fileOf(gitlab.assigner?.token)),
+    ...named('alerts.token-file', alerts?.token?.file), ...named('alerts.ca-file', alerts?.authority),
     ...named('inventory.file', fileOf(inventory)), ...named('gitaly-token-file', gitalyTokenFile), ...named('gitaly-authority', gitalyAuthority),
     ...tokens.flatMap(({ name, secret }) => named(`tokens (${name})`, fileOf(secret)))
   ]

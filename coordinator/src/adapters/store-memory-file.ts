@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Fault } from '@pitstop/shared/fault'
-import type { StoreMemory } from '../domain/restored.ts'
+import { type StoreMemory, isPlausibleEpoch } from '../domain/restored.ts'
 import type { StoreRecollection } from '../engine/take-over.ts'
 import { replaceFile } from './durable-file.ts'
 
@@ -86,7 +86,7 @@ function memoryIn(text: string): StoreMemory | null {
   try {
     // Releases before this one remembered no row.
     const { version, incarnation, epoch, seq = 0 } = JSON.parse(text) as Record<string, unknown>
-    return version === 1 && typeof incarnation === 'string' && isWhole(epoch) && isWhole(seq) ? { incarnation, epoch, seq } : null
+    return version === 1 && typeof incarnation === 'string' && isWhole(epoch) && isPlausibleEpoch(epoch, epoch) && isWhole(seq) ? { incarnation, epoch, seq } : null
   } catch {
     return null
   }

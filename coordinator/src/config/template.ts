@@ -35,6 +35,14 @@ gitlab:
   #   schedule: 42
   #   token-file: /etc/pitstop/assigner.token
 
+# alerts:                                 # nothing further begins while one of these fires in Alertmanager
+#   url: https://alertmanager.example.com
+#   token-file: /etc/pitstop/alertmanager.token   # sent as a bearer token; leave it out where none is asked for
+#   ca-file: /etc/pitstop/alertmanager-ca.pem     # whom to believe; without it the system's authorities
+#   node-label: fqdn                      # the label that names a node: alerts of nodes that pitstop has down do not count
+#   close-on:                             # each gate closes on alerts to which all of its matchers apply
+#     - { gate: gitaly, matchers: ['alertname="GitalyFileServerDown"', 'env="gprd"'] }
+
 inventory:                                # which nodes there are and which storages they own
   file: /etc/pitstop/nodes.yml            # nodes: [{ node, address, storages: [..], zone, gitaly }]
   # knife:                                # or from Chef

@@ -1,7 +1,6 @@
 // The end audit: GitLab cannot fence, so the last word is a comparison of every weight and the assigner with the
 // snapshot of the opening. Differences are named and explained where the journal knows why.
 import { type Reason, reason } from '@pitstop/shared/fault'
-import type { FleetState } from './fleet-state.ts'
 import type { HostView } from './observed.ts'
 import { type State, assignerObligation, weightObligation } from './state.ts'
 
@@ -11,7 +10,7 @@ export interface AuditFacts {
   /** Those that answered; what a silent one has promised is part of why it is silent. */
   readonly hosts: ReadonlyMap<string, HostView>
   /** What a restored store had lost and a person has taken over. */
-  readonly takenOver: FleetState['takenOver']
+  readonly takenOver: ReadonlyMap<string, { readonly at: number, readonly text: string }>
   readonly now: number
 }
 

@@ -4,7 +4,7 @@ import { Fault, reason } from '@pitstop/shared/fault'
 import type { Event } from './event.ts'
 import { handedOver } from './fleet-state.ts'
 import { budgetSpent, failures } from './slots.ts'
-import { type NodePhase, type NodeState, type State, labelOf, openObligations } from './state.ts'
+import { type NodePhase, type NodeState, type State, awaitsPerson, labelOf, openObligations } from './state.ts'
 
 interface Said {
   readonly by: string
@@ -41,8 +41,9 @@ export function command(state: State, said: Command): Event[] {
       return state.window.pause === null ? [{ type: 'window-paused', by, reasons: [reason('NOT_NOW', `paused by ${by}: ${why}`, 'pitstop window resume --reason "…"')] }] : []
     case 'resume': return resume(state, said, said.raiseBudgetBy ?? 0)
     case 'abort':
-      requirePhase(state, ['opening', 'rolling', 'closing'], 'abort')
-      return state.window.abort === null ? [{ type: 'window-aborted', by, reason: why }] : []
+      // A restored window may have been aborted, or be settling, by a journal that knows half of it: a person says it anew.
+      if (!awaitsPerson(state)) requirePhase(state, ['opening', 'rolling', 'closing'], 'abort')
+      return state.window.abort === null || awaitsPerson(state) ? [{ type: 'window-aborted', by, reason: why }] : []
     case 'retry': return retry(state, nodeNamed(state, said.node, said.seen), said.mode, by, why)
     case 'skip': {
       const node = nodeNamed(state, said.node, said.seen)
@@ -80,9 +81,12 @@ export function requireWorkLeft({ stored, window, nodes }: State): void {
 }
 
 function resume(state: State, said: Said, raiseBudgetBy: number): Event[] {
-  requirePhase(state, ['opening', 'rolling'], 'resume')
+  const { phase } = state.window
+  const isEnding = awaitsPerson(state) && phase !== 'opening' && phase !== 'rolling'
+  if (!isEnding) requirePhase(state, ['opening', 'rolling'], 'resume')
   if (!Number.isInteger(raiseBudgetBy) || raiseBudgetBy < 0) throw new Fault('INVALID_INPUT', `--raise-budget must be a whole number from 0, not ${raiseBudgetBy}`)
   if (state.window.halt === null && state.window.pause === null) throw new Fault('NOT_NOW', 'the window is neither halted nor paused')
+  if (isEnding) return [{ type: 'window-unpaused', by: said.by, reason: said.reason }]
   const failureBudget = state.window.failureBudget + raiseBudgetBy
   if (budgetSpent({ ...state, window: { ...state.window, failureBudget } })) {
     if (state.window.pause !== null) return [{ type: 'window-unpaused', by: said.by, reason: said.reason }]

@@ -17,6 +17,8 @@ export interface OrderRequest {
 export type Effect =
   /** Read weights, schedule, pipelines and moves afresh. */
   | { readonly kind: 'observe-gitlab' }
+  /** Ask which alerts fire that close a gate. */
+  | { readonly kind: 'observe-alerts' }
   | { readonly kind: 'set-schedule', readonly active: boolean, readonly step: 'pause-assigner' | 'resume-assigner' }
   | { readonly kind: 'cancel-pipeline', readonly id: number }
   | { readonly kind: 'write-weights', readonly changes: readonly WeightChange[] }
@@ -47,7 +49,7 @@ const finalCheckKey = keyed('final-check')
 export function effectKey(effect: Effect): string {
   switch (effect.kind) {
     case 'set-schedule': case 'cancel-pipeline': case 'write-weights': return 'gitlab-write'
-    case 'observe-gitlab': case 'look-around': case 'audit': return effect.kind
+    case 'observe-gitlab': case 'observe-alerts': case 'look-around': case 'audit': return effect.kind
     case 'order': return orderKey(effect.order.node)
     case 'settle-order': case 'cancel-reboot': return orderKey(effect.node)
     case 'look': return lookKey(effect.node)

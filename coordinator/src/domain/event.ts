@@ -45,7 +45,7 @@ export type Event =
   | { readonly type: 'window-halted', readonly reasons: readonly Reason[] }
   | { readonly type: 'window-paused', readonly by: string, readonly reasons: readonly Reason[] }
   | { readonly type: 'window-resumed', readonly by: string, readonly reason: string, readonly failureBudget: number }
-  /** The pause is lifted and the halt stays: its budget is spent still. */
+  /** The pause is lifted and nothing else: a halt stays while its budget is spent, and a restored window that was ending goes on to its end. */
   | { readonly type: 'window-unpaused', readonly by: string, readonly reason: string }
   | { readonly type: 'window-aborted', readonly by: string, readonly reason: string }
   | { readonly type: 'window-closing', readonly reasons: readonly Reason[] }
@@ -86,8 +86,8 @@ export type FleetEvent =
   | { readonly type: 'unfrozen', readonly by: string, readonly reason: string }
   /** release: of the coordinator that took it; missing before 0.2. */
   | { readonly type: 'lease-taken', readonly holder: string, readonly address: string, readonly release?: string }
-  /** The store is not what it was: from a backup, failed over, or another one. `was`: its incarnation as it was known here. orders: those that agents have and the journal has not; missing before 0.2. */
-  | { readonly type: 'store-restored', readonly incarnation: string, readonly was: string, readonly reasons: readonly Reason[], readonly orders?: readonly string[] }
+  /** The store is not what it was: from a backup, failed over, or another one. `was`: its incarnation as it was known here. ended: other incarnations that ended in it, that of the copy too. orders: those that agents have and the journal has not. Both missing before 0.2. */
+  | { readonly type: 'store-restored', readonly incarnation: string, readonly was: string, readonly reasons: readonly Reason[], readonly ended?: readonly string[], readonly orders?: readonly string[] }
   /** A promise that a restored journal does not hold and that is still unpaid as far as can be told. A person settles it. */
   | { readonly type: 'obligation-found', readonly id: string, readonly kind: ObligationKind, readonly subject: string, readonly node: string | null,
       readonly previous: number | boolean, readonly text: string }

@@ -23,11 +23,13 @@ export interface FleetState {
   readonly frozen: { readonly by: string, readonly reason: string } | null
   readonly found: ReadonlyMap<string, FoundObligation>
   /** Found promises that a named person has taken over, by the id that they had in their own journal. */
-  readonly takenOver: ReadonlyMap<string, { readonly at: number, readonly text: string }>
+  readonly takenOver: ReadonlyMap<string, { readonly at: number, readonly seq: number, readonly text: string }>
   /** Incarnations that ended in a store that was found restored. */
   readonly past: ReadonlySet<string>
   /** When the store was last found restored; null = never. */
   readonly restoredAt: number | null
+  /** seq of that; 0 = never. */
+  readonly restoredSeq: number
   /** Why that was. */
   readonly restoredWhy: readonly Reason[]
   /** Orders of a lost time that were told when they were found: known, though no intent of them is journaled. */
@@ -40,7 +42,7 @@ export interface FleetState {
 /** promises: how many of those that it had lost no person has settled yet. */
 export interface Restored { readonly at: number, readonly reasons: readonly Reason[], readonly promises: number }
 
-export const noFleet: FleetState = { frozen: null, found: new Map(), takenOver: new Map(), past: new Set(), restoredAt: null, restoredWhy: [], toldOrders: new Set(), release: null, seq: 0 }
+export const noFleet: FleetState = { frozen: null, found: new Map(), takenOver: new Map(), past: new Set(), restoredAt: null, restoredSeq: 0, restoredWhy: [], toldOrders: new Set(), release: null, seq: 0 }
 
 export const foldFleet = (journal: readonly Recorded<FleetEvent>[], from: FleetState = noFleet): FleetState => journal.reduce(apply, from)
 
@@ -50,7 +52,7 @@ function apply(state: FleetState, { seq, at, event }: Recorded<FleetEvent>): Fle
     case 'frozen': return { ...next, frozen: { by: event.by, reason: event.reason } }
     case 'unfrozen': return { ...next, frozen: null }
     case 'lease-taken': return { ...next, release: event.release ?? null }
-    case 'store-restored': return { ...next, past: new Set(state.past).add(event.was), restoredAt: at, restoredWhy: event.reasons, toldOrders: new Set([...state.toldOrders, ...event.orders ?? []]) }
+    case 'store-restored': return { ...next, past: new Set([...state.past, event.was, ...event.ended ?? []]), restoredAt: at, restoredSeq: seq, restoredWhy: event.reasons, toldOrders: new Set([...state.toldOrders, ...event.orders ?? []]) }
     case 'obligation-found': {
       const { id, kind, subject, node, previous, text } = event
       return { ...next, found: new Map(state.found).set(id, { id, kind, subject, node, previous, text, foundAt: at }) }
@@ -58,7 +60,7 @@ function apply(state: FleetState, { seq, at, event }: Recorded<FleetEvent>): Fle
     case 'obligation-cleared': {
       const found = new Map(state.found)
       found.delete(event.id)
-      return { ...next, found, takenOver: new Map(state.takenOver).set(idOfFound(event.id), { at, text: handedOver(event.by, event.reason, event.text) }) }
+      return { ...next, found, takenOver: new Map(state.takenOver).set(idOfFound(event.id), { at, seq, text: handedOver(event.by, event.reason, event.text) }) }
     }
     case 'report-observed': return next
     default: return event satisfies never

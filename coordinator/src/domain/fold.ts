@@ -14,13 +14,13 @@ function nodeIn(state: Making, name: string, seq: number): NodeState {
 }
 
 const noWindow: WindowState = {
-  number: 0, phase: 'none', by: '', reason: '', version: 0, openedAt: 0, closesAt: 0, halt: null, pause: null, abort: null, resumedAt: 0, failureBudget: 0,
+  number: 0, phase: 'none', by: '', reason: '', version: 0, openedAt: 0, closesAt: 0, halt: null, pause: null, abort: null, resumedSeq: 0, restoredSeq: 0, failureBudget: 0,
   weightsAtOpening: {}, assignerAtOpening: null, audit: null, closedAt: null
 }
 
 const freshNode = (node: string): NodeState => ({
-  node, phase: 'waiting', attempt: 1, steps: {}, holdsSlot: false, overdue: false, failedStep: null, reasons: [], phaseSince: 0,
-  slotTakenAt: null, slotFreedAt: null, slotTakenSeq: 0, slotFreedSeq: 0, outageMs: null, recheck: false, askedFor: false, unproven: false, upgraded: false, reportedAt: null, version: 0
+  node, phase: 'waiting', attempt: 1, steps: {}, holdsSlot: false, overdue: false, failedStep: null, reasons: [], phaseSince: 0, phaseSeq: 0,
+  slotTakenAt: null, slotFreedAt: null, slotTakenSeq: 0, slotFreedSeq: 0, outageMs: null, recheck: false, askedFor: false, unproven: false, upgraded: false, reportedSeq: 0, version: 0
 })
 
 export const emptyState = (stored: StoredPlan): State => ({
@@ -61,7 +61,7 @@ function enter(next: Making, { event, at, seq, epoch }: Recorded<Event>): void {
     const before = nodeIn(next, name, seq)
     next.setNode({ ...before, ...change(before), version: seq })
   }
-  const phase = (name: string, to: NodePhase, change: Partial<NodeState> = {}): void => { node(name, () => ({ phase: to, phaseSince: at, ...change })) }
+  const phase = (name: string, to: NodePhase, change: Partial<NodeState> = {}): void => { node(name, () => ({ phase: to, phaseSince: at, phaseSeq: seq, ...change })) }
   const final = (name: string, to: NodePhase, change: Partial<NodeState> = {}): void => { phase(name, to, { holdsSlot: false, overdue: false, ...change }) }
 
   switch (event.type) {
@@ -76,10 +76,14 @@ function enter(next: Making, { event, at, seq, epoch }: Recorded<Event>): void {
       return
     case 'window-rolling': return window({ phase: 'rolling' })
     case 'window-halted': return window({ halt: { reasons: event.reasons, at } })
-    case 'window-paused': return window({ pause: { by: event.by, reasons: event.reasons, at } })
-    case 'window-resumed': return window({ halt: null, pause: null, resumedAt: at, failureBudget: event.failureBudget })
-    case 'window-unpaused': return window({ pause: null, resumedAt: at })
-    case 'window-aborted': return window({ phase: 'closing', abort: { by: event.by, reason: event.reason, at } })
+    case 'window-paused': return window({
+      pause: { by: event.by, reasons: event.reasons, at },
+      // An audit of before says nothing of what was done in the time that was lost.
+      ...event.reasons.some(({ code }) => code === 'STORE_RESTORED' || code === 'STALE_EPOCH') ? { restoredSeq: seq, audit: null } : {}
+    })
+    case 'window-resumed': return window({ halt: null, pause: null, resumedSeq: seq, failureBudget: event.failureBudget })
+    case 'window-unpaused': return window({ pause: null, resumedSeq: seq })
+    case 'window-aborted': return window({ phase: 'closing', abort: { by: event.by, reason: event.reason, at, seq } })
     case 'window-closing': return window({ phase: 'closing' })
     case 'window-settling': return window({ phase: 'settling' })
     case 'window-audited': return window({ audit: event.differences })
@@ -90,19 +94,19 @@ function enter(next: Making, { event, at, seq, epoch }: Recorded<Event>): void {
 
     case 'step-intended':
       return withStep(next, event.node, event.step, seq, () =>
-        ({ status: 'intended', attempt: event.attempt, facts: event.facts, epoch, intendedAt: at, endedAt: null }))
+        ({ status: 'intended', attempt: event.attempt, facts: event.facts, epoch, intendedAt: at, endedAt: null, intendedSeq: seq, endedSeq: null }))
     case 'step-done':
       return withStep(next, event.node, event.step, seq, (before) =>
-        ({ status: 'done', attempt: event.attempt, facts: { ...before?.facts, ...event.facts }, epoch, intendedAt: before?.intendedAt ?? at, endedAt: at }))
+        ({ status: 'done', attempt: event.attempt, facts: { ...before?.facts, ...event.facts }, epoch, intendedAt: before?.intendedAt ?? at, endedAt: at, intendedSeq: before?.intendedSeq ?? seq, endedSeq: seq }))
     case 'step-ended':
       return withStep(next, event.node, event.step, seq, (before) =>
-        ({ status: 'ended', attempt: event.attempt, facts: before?.facts ?? {}, epoch, intendedAt: before?.intendedAt ?? at, endedAt: at }))
+        ({ status: 'ended', attempt: event.attempt, facts: before?.facts ?? {}, epoch, intendedAt: before?.intendedAt ?? at, endedAt: at, intendedSeq: before?.intendedSeq ?? seq, endedSeq: seq }))
 
     case 'node-admitted': return phase(event.node, 'preparing', { reasons: [] })
     case 'node-prepared': return phase(event.node, 'prepared')
     case 'slot-taken': return phase(event.node, 'down', { holdsSlot: true, slotTakenAt: at, slotTakenSeq: seq, slotFreedAt: null, outageMs: null })
     case 'slot-returned': return node(event.node, (before) =>
-      ({ phase: 'prepared', phaseSince: at, holdsSlot: false, overdue: false, recheck: false, slotTakenAt: null, reasons: event.reasons, steps: without(before.steps, slotSteps) }))
+      ({ phase: 'prepared', phaseSince: at, phaseSeq: seq, holdsSlot: false, overdue: false, recheck: false, slotTakenAt: null, reasons: event.reasons, steps: without(before.steps, slotSteps) }))
     case 'node-healthy': return phase(event.node, 'returning', { holdsSlot: false, overdue: false, askedFor: false, unproven: false, slotFreedAt: at, slotFreedSeq: seq, outageMs: event.outageMs, reasons: [] })
     case 'node-done': return final(event.node, 'done', { reasons: [] })
     case 'node-current': return final(event.node, 'current', { reasons: event.reasons, unproven: false, askedFor: false })
@@ -113,7 +117,7 @@ function enter(next: Making, { event, at, seq, epoch }: Recorded<Event>): void {
     case 'node-skipped': return final(event.node, 'skipped')
     case 'node-written-off': return final(event.node, 'written-off', { slotFreedAt: at, slotFreedSeq: seq })
     case 'node-retried': return node(event.node, (before) => retried(before, event.mode, at, seq))
-    case 'node-reported': return node(event.node, () => ({ reportedAt: at }))
+    case 'node-reported': return node(event.node, () => ({ reportedSeq: seq }))
 
     case 'obligation-opened': {
       const { id, kind, subject, previous } = event
@@ -138,7 +142,7 @@ const without = (steps: NodeState['steps'], names: readonly NodeStepName[]): Nod
 
 /** A person's retry: judge again, reboot again, or begin again. Only the last two are new orders. */
 function retried(before: NodeState, mode: 'recheck' | 'reboot' | 'again', at: number, seq: number): Partial<NodeState> {
-  const common = { phaseSince: at, failedStep: null, reasons: [], overdue: false }
+  const common = { phaseSince: at, phaseSeq: seq, failedStep: null, reasons: [], overdue: false }
   switch (mode) {
     case 'recheck': return { ...common, phase: 'down', recheck: true, steps: without(before.steps, checkSteps) }
     case 'reboot': return { ...common, phase: 'down', recheck: false, askedFor: true, slotTakenAt: at, slotTakenSeq: seq, holdsSlot: true, attempt: before.attempt + 1, steps: without(before.steps, slotSteps) }

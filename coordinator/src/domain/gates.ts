@@ -1,10 +1,12 @@
 // The checks before anything new starts. A closed gate says why; what cannot be read is closed.
 import { type Reason, reason } from '@pitstop/shared/fault'
-import type { Observed } from './observed.ts'
+import { alertGate } from './alert-gate.ts'
+import { type Observed, stillCounts } from './observed.ts'
 import { perStateAnd } from './per-state.ts'
 import { planNodeOf } from './plan.ts'
 import { budgetSpent, failures, slotsTaken } from './slots.ts'
 import type { State } from './state.ts'
+import { isOwnRestore } from './weights.ts'
 
 /** Older readings of GitLab than this do not open a gate. */
 export const gitlabFreshMs = 60_000
@@ -19,11 +21,16 @@ export function closedGates(state: State, observed: Observed, now: number): Reas
   if (observed.frozen !== null) reasons.push(reason('FROZEN', `frozen by ${observed.frozen.by}: ${observed.frozen.reason}`))
   if (budgetSpent(state) && window.halt === null) reasons.push(budgetReason(state))
   if (observed.gitlabFault !== null) reasons.push(observed.gitlabFault.reason)
-  if (observed.gitlab === null || now - observed.gitlab.at > gitlabFreshMs) {
+  if (observed.gitlab === null || !stillCounts(observed.gitlab.at, gitlabFreshMs, now)) {
     if (observed.gitlabFault === null) reasons.push(reason('GITLAB_UNREACHABLE', 'GitLab has not been read lately', 'nothing to do: it is being read'))
   } else reasons.push(...gitlabGates(state, observed.gitlab))
+  if (observed.alerts !== null) reasons.push(...alertGate(state, observed.alerts, now))
   return reasons
 }
+
+/** Who has just taken over has seen no gate yet: that is no closed one, and nothing is taken back for it. */
+export const gatesUnread = ({ window }: State, { gitlab, gitlabFault, alerts }: Observed): boolean =>
+  window.phase === 'rolling' && ((gitlab === null && gitlabFault === null) || (alerts !== null && alerts.reading === null && alerts.fault === null))
 
 export const budgetReason = (state: State): Reason =>
   reason('BUDGET_SPENT', `${failures(state).map((node) => node.node).join(', ')} failed or unknown: the budget of ${state.window.failureBudget} over the plan is spent`)
@@ -40,9 +47,13 @@ export const gitlabGates = perStateAnd((state, reading: NonNullable<Observed['gi
   if (policy.drain === 'zero-weight') {
     // A reading from before the weight was set to 0 says nothing.
     for (const { node, steps } of slotsTaken(state)) {
-      if ((steps['zero-weight']?.endedAt ?? Infinity) >= reading.at) continue
+      if (reading.seq < (steps['zero-weight']?.endedSeq ?? Infinity)) continue
       const storages = planNodeOf(plan, node)?.storages ?? []
       for (const storage of storages.filter((each) => (reading.weights[each] ?? 0) > 0)) {
+        if (isOwnRestore(state, node, storage, reading.weights[storage] ?? 0)) {
+          reasons.push(reason('WEIGHT_NOT_SETTLED', `weight of ${storage} is back by a write of pitstop's own whose answer was lost, while ${node} is down`, 'nothing to do: it is set to 0 anew'))
+          continue
+        }
         reasons.push(reason('WEIGHT_CHANGED', `weight of ${storage} is ${reading.weights[storage] ?? 0} while ${node} is down: new projects would fail there`,
           'find out who raised it: it is theirs now and pitstop will not put it back; then: pitstop window resume'))
       }

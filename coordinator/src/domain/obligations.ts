@@ -2,7 +2,7 @@
 import { type Reason, reason } from '@pitstop/shared/fault'
 import type { WeightChange } from './effect.ts'
 import { perState } from './per-state.ts'
-import { type NodePhase, type Obligation, type State, openObligations } from './state.ts'
+import { type NodePhase, type NodeState, type Obligation, type State, awaitsPerson, openObligations } from './state.ts'
 
 /** A weight goes back when its node is healthy or was never hurt. Not while failed, down or about to go down. */
 const weightPayable: ReadonlySet<NodePhase> = new Set(['returning', 'done', 'current', 'postponed', 'pending-reboot', 'skipped'])
@@ -15,12 +15,17 @@ export const payableWeights: (state: State) => readonly WeightChange[] = perStat
     return kind === 'weight' && node !== null && phase !== undefined && (leftOver || weightPayable.has(phase)) ? [{ node, storage: subject, to: 'previous' }] : []
   }))
 
-/** The assigner comes last, when all own weights are settled. */
-export const assignerPayable = (state: State): boolean =>
-  state.window.phase === 'settling' && openObligations(state).every(({ kind }) => kind === 'assigner')
+/** Neither drained nor found healthy since the store was put back: what became of it in the time that was lost, its journal does not say. */
+export const isDoubted = ({ window }: State, { slotFreedSeq, steps }: NodeState): boolean =>
+  slotFreedSeq < window.restoredSeq && (steps['zero-weight']?.intendedSeq ?? 0) < window.restoredSeq
+
+/** The assigner comes last, when all own weights are settled, also those that a restored store had lost. */
+export const assignerPayable = (state: State, lostWeights: number): boolean =>
+  state.window.phase === 'settling' && openObligations(state).every(({ kind }) => kind === 'assigner') && lostWeights === 0
 
 /** Why an open obligation is not paid yet. */
 export function unpaidBecause(state: State, obligation: Obligation): Reason {
+  if (awaitsPerson(state)) return reason('STORE_RESTORED', `nothing is written to GitLab before a person has looked at the restored store (now ${state.window.phase})`, 'pitstop why; then resume or abort the window')
   if (obligation.kind === 'assigner') {
     const weights = openObligations(state).filter(({ kind }) => kind === 'weight').length
     return weights > 0
@@ -28,7 +33,8 @@ export function unpaidBecause(state: State, obligation: Obligation): Reason {
       : reason('NOT_NOW', `the assigner is enabled when the window ends (now ${state.window.phase})`)
   }
   const node = obligation.node === null ? undefined : state.nodes.get(obligation.node)
-  return reason('NOT_NOW', `weight of ${obligation.subject} goes back when ${obligation.node ?? 'its node'} is healthy (now ${node?.phase ?? 'unknown'})`,
+  const seen = node !== undefined && isDoubted(state, node) ? 'is seen healthy: its journal is from before the store was put back' : 'is healthy'
+  return reason('NOT_NOW', `weight of ${obligation.subject} goes back when ${obligation.node ?? 'its node'} ${seen} (now ${node?.phase ?? 'unknown'})`,
     node?.phase === 'failed' ? `pitstop node retry ${node.node} --reason "…", or node write-off, or obligations hand-over ${obligation.id}` : undefined)
 }
 

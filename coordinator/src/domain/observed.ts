@@ -1,6 +1,7 @@
 // What the coordinator knows of the world right now, beside the journal. Never journaled as it is, lost on a restart,
-// read again then. `at` is when the reading was *asked for*: an answer says nothing about later. The maps by node are live:
-// a decision reads them at once and keeps none of them.
+// read again then. `at` is when the reading was *asked for*: an answer says nothing about later. `seq` is what the journal was at
+// just then. Whether a reading is from before something that is journaled is told by the numbers alone: a wall clock is set
+// back and forward. `at` is for ages of seconds. The maps by node are live: a decision reads them at once and keeps none of them.
 import type { Reason } from '@pitstop/shared/fault'
 import type { EvidenceItem, PackageVersion } from './event.ts'
 
@@ -61,6 +62,7 @@ export interface HostView {
 
 export interface Look {
   readonly at: number
+  readonly seq: number
   /** null: no answer; then `fault` says why. */
   readonly verdict: Verdict | null
   readonly fault: Reason | null
@@ -82,6 +84,7 @@ export interface FinalCheck {
 
 export interface GitLabReading {
   readonly at: number
+  readonly seq: number
   readonly weights: Readonly<Record<string, number>>
   readonly scheduleActive: boolean | null
   readonly pipelines: readonly { readonly id: number, readonly status: string, readonly webUrl: string }[]
@@ -89,16 +92,32 @@ export interface GitLabReading {
   readonly moving: readonly string[]
 }
 
+/** One firing alert that a configured gate asks for; the same alert stands here once for each gate that it closes. */
+export interface FiringAlert {
+  readonly gate: string
+  readonly name: string
+  /** Which node it is about, by its label; null = it has none. */
+  readonly node: string | null
+  /** Epoch ms. */
+  readonly since: number
+}
+
+export interface AlertReading { readonly at: number, readonly firing: readonly FiringAlert[] }
+
 export interface Observed {
   readonly epoch: number
   readonly frozen: { readonly by: string, readonly reason: string } | null
   readonly gitlab: GitLabReading | null
   /** The last reading failed. */
   readonly gitlabFault: { readonly reason: Reason, readonly at: number } | null
+  /** Null: no gate on alerts is configured, and none is read. `fault`: the last reading failed at `at`. */
+  readonly alerts: { readonly reading: AlertReading | null, readonly fault: { readonly reason: Reason, readonly at: number } | null } | null
   /** The last weight or schedule write failed at `at`; nothing is written before `retryAt`. */
   readonly writeFault: { readonly reason: Reason, readonly at: number, readonly retryAt: number } | null
   /** For how long a write whose answer was lost may still land, by the clock that never jumps: the journal has only the other. Live. */
   readonly lostWrite: { leftMs(): number }
+  /** Weights that a restored store had lost and no person has settled yet. Live. */
+  readonly lostWeights: () => number
   /** Pipelines that GitLab was told to cancel. One that takes its time to end is not told again. */
   readonly cancelled: ReadonlySet<number>
   /** Weight changes that were refused before sending (floor, unknown storage), by node. */
@@ -108,12 +127,16 @@ export interface Observed {
   /** What each node's agent last said of its reboot order, and when it was asked. */
   readonly rebootOrders: ReadonlyMap<string, { readonly order: OrderView, readonly askedAt: number }>
   readonly agentFaults: ReadonlyMap<string, { readonly reason: Reason, readonly at: number }>
+  /** The order that each node was sent once more under the present epoch: a copy of it may come late. */
+  readonly sentAgain: ReadonlyMap<string, string>
   /** When each node's agent last answered about an order. */
   readonly answered: ReadonlyMap<string, number>
   readonly finalChecks: ReadonlyMap<string, FinalCheck>
   /** Idle nodes asked when a node was overdue. */
-  readonly around: { readonly at: number, readonly tried: number, readonly reached: number } | null
+  readonly around: { readonly at: number, readonly seq: number, readonly tried: number, readonly reached: number } | null
   readonly progress: ReadonlyMap<string, { readonly percent: number, readonly text: string }>
+  /** How long ago an entry of the journal was made, ms, by the clock that never jumps. `at` by the wall clock of whoever wrote it, `now` by ours. Live. */
+  readonly ageMs: (entry: { readonly seq: number, readonly at: number }, now: number) => number
   /** Keys of effects under way. */
   readonly inFlight: { has(key: string): boolean }
 }
@@ -121,13 +144,13 @@ export interface Observed {
 /** Whether what was observed at `at` still counts. If that is yet to come, the wall clock was set back: it is observed again. */
 export const stillCounts = (at: number, forMs: number, now: number): boolean => at <= now && now < at + forMs
 
-type ByNode = 'looks' | 'rebootOrders' | 'agentFaults' | 'answered' | 'finalChecks' | 'progress'
+type ByNode = 'looks' | 'rebootOrders' | 'sentAgain' | 'agentFaults' | 'answered' | 'finalChecks' | 'progress'
 /** What is observed node by node, for whoever observes. A fleet is looked at many times a second: no map is copied for a look. */
 export type Noted = { readonly [K in ByNode]: Observed[K] extends ReadonlyMap<string, infer What> ? Map<string, What> : never }
 
 export const nothingNoted = (): Noted =>
-  ({ looks: new Map(), rebootOrders: new Map(), agentFaults: new Map(), answered: new Map(), finalChecks: new Map(), progress: new Map() })
+  ({ looks: new Map(), rebootOrders: new Map(), sentAgain: new Map(), agentFaults: new Map(), answered: new Map(), finalChecks: new Map(), progress: new Map() })
 
 export const nothingObserved = (epoch: number, noted = nothingNoted()): Observed => ({
-  epoch, frozen: null, gitlab: null, gitlabFault: null, writeFault: null, lostWrite: { leftMs: () => Infinity }, cancelled: new Set(), refusedChanges: new Map(), ...noted, around: null, inFlight: new Set()
+  epoch, frozen: null, gitlab: null, gitlabFault: null, alerts: null, writeFault: null, lostWrite: { leftMs: () => Infinity }, lostWeights: () => 0, cancelled: new Set(), refusedChanges: new Map(), ...noted, around: null, ageMs: ({ at }, now) => now - at, inFlight: new Set()
 })

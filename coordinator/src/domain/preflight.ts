@@ -1,7 +1,8 @@
 // Rights before work: what must be true before a window opens, proven without effect. Every problem at once.
 import { formatDuration } from '@pitstop/shared/duration'
 import { type Reason, reason } from '@pitstop/shared/fault'
-import type { GitLabReading, HostView } from './observed.ts'
+import { explainAlerts } from './alert-gate.ts'
+import type { AlertReading, GitLabReading, HostView } from './observed.ts'
 import type { Plan, PlanNode } from './plan.ts'
 
 /** Certificates and tokens must outlive closing by this much: the night may get long. */
@@ -12,6 +13,8 @@ export interface PreflightFacts {
   /** Rights at GitLab, as its adapter found them. */
   readonly rights: readonly Reason[]
   readonly gitlab: GitLabReading | Reason
+  /** Null: no gate on alerts is configured. */
+  readonly alerts: AlertReading | Reason | null
   readonly hosts: ReadonlyMap<string, HostView | Reason>
   /** The coordinator's own certificate. */
   readonly ownCertificate: readonly Reason[]
@@ -19,7 +22,7 @@ export interface PreflightFacts {
   readonly epoch: number
   /** Versions of the agents' protocol that this coordinator speaks. */
   readonly spoken: HostView['protocol']
-  /** Host names that pitstop itself needs: GitLab, the store, the coordinator. */
+  /** Host names that pitstop itself needs: GitLab, Alertmanager, the store, the coordinator. */
   readonly dependsOn: readonly string[]
 }
 
@@ -38,11 +41,14 @@ export function preflight(plan: Pick<Plan, 'nodes' | 'policy' | 'opensAt' | 'clo
   const left = plan.closesAt - Math.max(facts.now, plan.opensAt)
   if (left < first) problems.push(reason('DOES_NOT_FIT', `not even one node fits: by the plan's own estimates it takes ${formatDuration(first)}, and closing is ${formatDuration(Math.max(0, left))} away`, 'make a plan that closes later, or correct policy.estimates'))
   for (const node of plan.nodes) {
-    if (facts.dependsOn.includes(node.node)) problems.push(reason('NODE_EXCLUDED', `pitstop needs ${node.node} itself (GitLab, store or coordinator): it cannot be in the plan`))
+    if (facts.dependsOn.includes(node.node)) problems.push(reason('NODE_EXCLUDED', `pitstop needs ${node.node} itself (GitLab, Alertmanager, store or coordinator): it cannot be in the plan`))
     judgeHost(node, facts, plan.closesAt, problems, warnings)
   }
   if ('code' in facts.gitlab) problems.push(facts.gitlab)
   else judgeGitLab(plan, facts.gitlab, problems)
+  if (facts.alerts !== null && 'code' in facts.alerts) problems.push(facts.alerts)
+  // It may be over by the time that a node could begin.
+  else if (facts.alerts !== null) warnings.push(...explainAlerts(facts.alerts.firing))
   return { problems, warnings }
 }
 

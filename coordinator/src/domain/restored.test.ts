@@ -5,9 +5,12 @@ import { glassMark, planOfGlass, promiseLines } from './break-glass-lines.ts'
 import type { Event } from './event.ts'
 import { foldFleet } from './fleet-state.ts'
 import { fold } from './fold.ts'
+import { assignerPayable, isDoubted } from './obligations.ts'
+import { awaitsPerson, labelOf, nodeOf } from './state.ts'
+import { command } from './command.ts'
 import { unknownTerm } from './known-events.ts'
 import { sealPlan } from './plan.ts'
-import { type StoreFacts, implausibleEpoch, isPlausibleEpoch, lostPromises, pauseRestored, whyRestored } from './restored.ts'
+import { type StoreFacts, disputed, implausibleEpoch, isPlausibleEpoch, lostPromises, pauseRestored, whyRestored } from './restored.ts'
 import { waitOut, waitOutUnknown, writesLandBy } from './weights.ts'
 import { reason } from '@pitstop/shared/fault'
 import { testPolicy } from '../http/served-in-memory.ts'
@@ -106,7 +109,60 @@ void t.test('a restored window is paused, once', async (t) => {
   const blind = reason('BLIND', 'nobody is reached')
   t.match(pauseRestored(journal(opened, { type: 'window-rolling' }, { type: 'window-paused', by: 'pitstop', reasons: [blind] }), why), [{ reasons: [{ code: 'STORE_RESTORED' }, { code: 'STORE_RESTORED' }, blind] }], 'whoever lifts the pause knows of it')
   t.same(pauseRestored(journal(opened, { type: 'window-rolling' }, { type: 'window-paused', by: 'pitstop', reasons: why }), why), [])
-  t.same(pauseRestored(journal(opened, { type: 'window-settling' }), why), [], 'debts are paid all the same')
+  for (const type of ['window-closing', 'window-settling'] as const) t.match(pauseRestored(journal(opened, { type, reasons: [] }), why), [{ type: 'window-paused' }], 'what it would pay and conclude rests on half a journal')
+  t.same(pauseRestored(journal(opened, { type: 'window-closed' }), why), [])
+  const paused: Event = { type: 'window-paused', by: 'pitstop', reasons: why }
+  t.equal(awaitsPerson(journal(opened, paused)), true)
+  t.equal(awaitsPerson(journal(opened, paused, { type: 'window-closing', reasons: [] })), true, 'closing time is no person')
+  t.equal(awaitsPerson(journal(opened, paused, { type: 'window-aborted', by: 'ada', reason: 'r' })), false)
+  t.match(pauseRestored(journal(opened, paused, { type: 'window-aborted', by: 'ada', reason: 'r' }), why), [{ type: 'window-paused' }], 'put back again, a person is asked again')
+  t.equal(journal(opened, { type: 'window-audited', differences: [] }, paused).window.audit, null, 'an audit of before says nothing')
+})
+
+void t.test('a restored window asks for a person\'s word in whichever phase it is, and takes it', async (t) => {
+  const why = whyRestored({ ...facts, epoch: 1 })
+  const said = { by: 'ada', reason: 'looked' }
+  for (const phase of [[{ type: 'window-aborted', by: 'bob', reason: 'r' }], [{ type: 'window-closing', reasons: [] }], [{ type: 'window-settling' }]] as const) {
+    const state = journal(opened, { type: 'window-rolling' }, ...phase, ...pauseRestored(journal(opened), why))
+    t.equal(labelOf(state), 'paused')
+    t.match(command(state, { kind: 'abort', ...said }), [{ type: 'window-aborted' }])
+    const resumed = command(state, { kind: 'resume', ...said })
+    t.match(resumed, [{ type: 'window-unpaused' }])
+    t.equal(awaitsPerson(journal(opened, { type: 'window-rolling' }, ...phase, ...pauseRestored(journal(opened), why), ...resumed)), false)
+  }
+  t.throws(() => command(journal(opened, { type: 'window-settling' }), { kind: 'abort', ...said }), { code: 'NOT_NOW' })
+})
+
+void t.test('where the file and the journal do not agree on what was before, a person is told of both, and the journal\'s is not paid', async (t) => {
+  const state = journal(opened, promised('a-1', 'a', 100), promised('b-1', 'b', 50), assignerPromised)
+  const lines = promiseLines('# weight:a-1: weight of a-1 was 40, node a\n# weight:b-1: weight of b-1 was 50, node b\n# assigner: assigner was inactive\n')
+  const present = { weights: { 'a-1': 100, 'a-2': 0, 'b-1': 0, 'b-2': 40, 'c-1': 9, 'c-2': 9 }, scheduleActive: false }
+  t.match(lostPromises({ state, lines, known: null, strange: [], from: 'file', present }), [
+    { id: 'found:weight:a-1', previous: 40, text: 'stands unpaid in file with 40, and the restored journal has 100: pitstop writes neither' },
+    { id: 'found:assigner', previous: false, text: /with inactive, and the restored journal has active/ }
+  ], 'whatever GitLab shows')
+  t.match(disputed(state, lines, 'file'), [{ id: 'weight:a-1', how: 'superseded', by: 'pitstop', text: /says that it was 100, file that it was 40/ }, { id: 'assigner', how: 'superseded' }])
+  const found = (previous: number) => new Map([['found:weight:c-1', { id: 'found:weight:c-1', kind: 'weight', subject: 'c-1', node: 'c', previous, text: '', foundAt: 0 } as const]])
+  const again = (previous: number) => lostPromises({ state, lines: promiseLines('# weight:c-1: weight of c-1 was 9, node c\n'), known: null, strange: [], found: found(previous), from: 'file', present: { ...present, weights: { ...present.weights, 'c-1': 0 } } })
+  t.same(again(9), [], 'told before')
+  t.match(again(7), [{ id: 'found:weight:c-1', previous: 9, text: /with 9, and the restored journal has 7/ }], 'told before with another value')
+  t.same(lostPromises({ state, lines: [], known: null, strange: [], found: found(7), from: 'file', present: { ...present, weights: { ...present.weights, 'c-1': 0 } } }), [], 'the value at opening does not replace what was told')
+})
+
+void t.test('after a restore a weight is owed by a look, and the assigner comes after what was lost', async (t) => {
+  const why = whyRestored({ ...facts, epoch: 1 })
+  const drained: Event = { type: 'step-intended', node: 'a', step: 'zero-weight', attempt: 1, facts: {} }
+  const healthy: Event = { type: 'node-healthy', node: 'a', bootId: 'b', outageMs: 1 }
+  const doubted = (...events: Event[]): boolean => isDoubted(journal(opened, ...events), nodeOf(journal(opened, ...events), 'a'))
+  const [paused] = pauseRestored(journal(opened), why)
+  if (paused === undefined) throw new Error('paused')
+  t.equal(doubted(drained, healthy), false)
+  t.equal(doubted(drained, healthy, paused), true)
+  t.equal(doubted(drained, paused, healthy), false, 'proven since')
+  t.equal(doubted(paused, drained), false, 'drained since')
+  const settling = journal(opened, assignerPromised, { type: 'window-settling' })
+  t.equal(assignerPayable(settling, 0), true)
+  t.equal(assignerPayable(settling, 1), false)
 })
 
 void t.test('a predecessor\'s write is waited out by our own clock, if there is one in doubt', async (t) => {

@@ -3,8 +3,8 @@
 import { type Reason, reason } from '@pitstop/shared/fault'
 import type { Event } from './event.ts'
 import type { FleetState, FoundObligation } from './fleet-state.ts'
-import { type PromiseLine, foundId } from './break-glass-lines.ts'
-import { type Obligation, type State, openObligations } from './state.ts'
+import { type PromiseLine, foundId, idOfFound } from './break-glass-lines.ts'
+import { type Obligation, type State, awaitsPerson, openObligations } from './state.ts'
 
 /** What a coordinator's machine remembers of the store, in a file of its own. */
 export interface StoreMemory {
@@ -32,6 +32,8 @@ export interface StoreFacts {
   /** An intent is journaled before its order leaves: each is a proof. */
   readonly strange: readonly StrangeOrder[]
 }
+
+export const gitlabNotRead: Reason = reason('STORE_RESTORED', 'GitLab could not be read: whether a weight is 0 without a reason in the journal is told when the window is resumed or aborted', 'compare GitLab with pitstop obligations; then resume or abort the window')
 
 export const restoredAdvice = 'compare journal, hosts and GitLab (pitstop obligations), then resume or abort the window'
 
@@ -69,6 +71,11 @@ const takeOversAhead = 1_000_000
 export const isPlausibleEpoch = (epoch: number, known: number): boolean =>
   Number.isSafeInteger(epoch) && epoch >= 0 && epoch <= Number.MAX_SAFE_INTEGER / 2 && epoch <= known + takeOversAhead
 
+/** Of this machine's own memory: damaged, and as good as none. @param beside the file that it lies beside. */
+export const implausibleMemory = (beside: string, { epoch }: StoreMemory, known: number): Reason => reason('STORE_RESTORED',
+  `store-memory.json beside ${beside} says that this machine has seen epoch ${epoch}, and the store is at ${known}: no coordinator can have had it, so it is not believed and made anew`,
+  'look at the disk of this machine; whether the store was restored is known by the agents alone this once')
+
 export const implausibleEpoch = (node: string, epoch: number, known: number): Reason => reason('AGENT_ANSWER_INVALID',
   `${node} says that it has seen epoch ${epoch}${known > 0 ? `, and the fleet is at ${known}` : ''}: no coordinator can have told it that, so it is not believed`,
   `on ${node}: look at pitstop-agent status; find out who wrote it, then stop pitstop-agent, move /var/lib/pitstop-agent/epoch.json aside and start it`)
@@ -84,6 +91,8 @@ export interface LostFacts {
   /** Where the file does not say from which entry it was written: the plan that it is about, its window open or closed. Else null: what the journal calls settled was an earlier promise. */
   readonly known: State | null
   readonly strange: readonly StrangeOrder[]
+  /** Those that are told already, by the same ids. */
+  readonly found?: FleetState['found']
   /** Where the lines stand. */
   readonly from: string
   readonly present: Present | null
@@ -96,22 +105,25 @@ export interface Present { readonly weights: Readonly<Record<string, number>>, r
  * What was promised and is in no journal any more: by the break-glass file, by orders that nobody knows having given, and by
  * weights of the open window that are 0 for no reason that the journal has. A promise of which the journal knows nothing is
  * told even if GitLab shows the old value: the write that was promised may be under way. One that it may know to be settled is told
- * only if GitLab shows otherwise.
+ * only if GitLab shows otherwise. Where the file and the journal do not agree on what was before, both are told: see `disputed`.
  */
-export function lostPromises({ state, lines, known, strange, from, present }: LostFacts): Omit<FoundObligation, 'foundAt'>[] {
+export function lostPromises({ state, lines, known, strange, found = new Map(), from, present }: LostFacts): Omit<FoundObligation, 'foundAt'>[] {
   const isOwed = ({ kind, subject, previous }: Pick<PromiseLine, 'kind' | 'subject' | 'previous'>): boolean => {
     if (present === null) return true
     return kind === 'assigner' ? present.scheduleActive !== previous : (present.weights[subject] ?? 0) === 0 && previous !== 0
   }
-  const open = new Set(state === null ? [] : openObligations(state).map(({ id }) => id))
+  const open = new Map(state === null ? [] : openObligations(state).map((each) => [each.id, each]))
   const settledAs = ({ id }: PromiseLine): Obligation | undefined => known?.obligations.get(id)
-  const told = lines.filter((line) => !open.has(line.id) && (isOwed(line) || settledAs(line) === undefined))
+  const isKnown = ({ id, previous }: PromiseLine): boolean => open.get(id)?.previous === previous || found.get(foundId(id))?.previous === previous
+  const told = lines.filter((line) => !isKnown(line) && (open.has(line.id) || isOwed(line) || settledAs(line) === undefined))
     .map((line) => {
       const settled = settledAs(line)
+      const other = open.get(line.id) ?? found.get(foundId(line.id))
       const journal = settled === undefined ? 'not in the restored journal' : `the journal calls it ${settled.status}${settled.settledBy === null ? '' : ` by ${settled.settledBy}`}`
+      if (other !== undefined) return { ...line, id: foundId(line.id), text: `stands unpaid in ${from} with ${worded(line.previous)}, and the restored journal has ${worded(other.previous)}: pitstop writes neither` }
       return { ...line, id: foundId(line.id), text: `stands unpaid in ${from} and ${journal}${isOwed(line) ? '' : '; GitLab shows it as it was, unless a write of that time is still under way'}` }
     })
-  const covered = new Set([...open, ...lines.map(({ id }) => id)])
+  const covered = new Set([...open.keys(), ...[...found.keys()].map(idOfFound), ...lines.map(({ id }) => id)])
   const unexplained = state === null ? [] : state.stored.plan.nodes.flatMap(({ node, storages }) => {
     const orders = strange.filter((order) => order.node === node && order.step !== 'stage')
     const why = orders.length > 0 ? `${node} has ${orders.map((order) => `${order.step} ${order.id} (${order.status})`).join(', ')}, of which the restored journal does not know`
@@ -129,12 +141,25 @@ export function lostPromises({ state, lines, known, strange, from, present }: Lo
   return [...told, ...unexplained]
 }
 
+const worded = (previous: number | boolean): string => typeof previous === 'number' ? String(previous) : previous ? 'active' : 'inactive'
+
+/**
+ * Open in the restored journal with another previous value than the file has: which one is right, nobody knows here. A person is told of
+ * both by `lostPromises` and puts it back; the journal's own is not paid.
+ */
+export const disputed = (state: State, lines: readonly PromiseLine[], from: string): Event[] => openObligations(state).flatMap(({ id, previous }): Event[] => {
+  const line = lines.find((each) => each.id === id)
+  if (line === undefined || line.previous === previous) return []
+  const text = `the restored journal says that it was ${worded(previous)}, ${from} that it was ${worded(line.previous)}: a person puts it back and settles ${foundId(id)}`
+  return [{ type: 'obligation-settled', id, how: 'superseded', by: 'pitstop', text }]
+})
+
 const strangeReason = ({ node, step, id, status }: StrangeOrder): Reason =>
   reason('STORE_RESTORED', `${node} has ${step} ${id} (${status}), of which the restored journal does not know`, `look at ${node}: pitstop-agent status`)
 
-/** A window of a store that knows less than the world does not roll on by itself: a person decides, and knows why, also if it was paused before. */
-export function pauseRestored({ window }: State, reasons: readonly Reason[]): Event[] {
-  const { phase, pause } = window
-  const isTold = pause?.reasons.some(({ code }) => code === 'STORE_RESTORED') === true
-  return (phase === 'rolling' || phase === 'opening') && !isTold && reasons.length > 0 ? [{ type: 'window-paused', by: 'pitstop', reasons: [...reasons, ...pause?.reasons ?? []] }] : []
+/** A window of a store that knows less than the world neither rolls on nor ends by itself: a person decides, and knows why, also if it was paused before. */
+export function pauseRestored(state: State, reasons: readonly Reason[]): Event[] {
+  const { phase, pause } = state.window
+  if (phase === 'none' || phase === 'closed' || awaitsPerson(state)) return []
+  return reasons.length > 0 ? [{ type: 'window-paused', by: 'pitstop', reasons: distinct([...reasons, ...pause?.reasons ?? []]) }] : []
 }

@@ -19,7 +19,9 @@ export function planScheduleWrite(state: State, found: boolean, wanted: boolean,
   const theirs = promised && promise.previous === false && found
   const settled = (how: 'paid' | 'superseded', by: string, text: string): Event => ({ type: 'obligation-settled', id: assignerObligation, how, by, text })
   if (step === 'pause-assigner') {
-    const opened: Event = { type: 'obligation-opened', id: assignerObligation, kind: 'assigner', subject: 'weight assigner', node: null, previous: found }
+    // Handed over while a write of ours was on its way that was lost and landed: what it was before is in that promise.
+    const landed = promise?.status === 'void' && !found && state.writesInDoubt.has(`${step} `)
+    const opened: Event = { type: 'obligation-opened', id: assignerObligation, kind: 'assigner', subject: 'weight assigner', node: null, previous: landed ? promise.previous : found }
     const anew = theirs ? [settled('superseded', 'somebody else', 'the assigner was found inactive, and was enabled by somebody else before pitstop had paused it')] : []
     return { send: found !== wanted, intent: [...anew, ...(promised && !theirs ? [] : [opened]), ...(found === wanted ? [] : [intended])], outcome: [finished] }
   }
@@ -27,4 +29,11 @@ export function planScheduleWrite(state: State, found: boolean, wanted: boolean,
   const by = found === wanted && wanted ? 'found restored' : 'pitstop'
   const paid = settled('paid', by, `the assigner is ${wanted ? 'active' : 'inactive'}, as before`)
   return { send: found !== wanted, intent: found === wanted ? [] : [intended], outcome: [finished, ...(promised ? [paid] : [])] }
+}
+
+/** The person who took the promise over while our write was on its way saw the assigner active, and it is inactive now by our hand: the promise is made anew. */
+export function pausedAfterHandOver(state: State, step: 'pause-assigner' | 'resume-assigner'): readonly Event[] {
+  const promise = state.obligations.get(assignerObligation)
+  if (step !== 'pause-assigner' || promise?.status !== 'void') return []
+  return [{ type: 'obligation-opened', id: promise.id, kind: promise.kind, subject: promise.subject, node: null, previous: promise.previous }]
 }

@@ -30,6 +30,9 @@ export interface StepState {
   readonly epoch: number
   readonly intendedAt: number
   readonly endedAt: number | null
+  /** seq of the two: what came first, whoever's clock said when. */
+  readonly intendedSeq: number
+  readonly endedSeq: number | null
 }
 
 export interface NodeState {
@@ -44,6 +47,8 @@ export interface NodeState {
   readonly failedStep: NodeStepName | null
   readonly reasons: readonly Reason[]
   readonly phaseSince: number
+  /** seq of the event that brought the phase. */
+  readonly phaseSeq: number
   readonly slotTakenAt: number | null
   readonly slotFreedAt: number | null
   /** seq of the taking and the freeing: what came first, whoever's clock said when. */
@@ -58,8 +63,8 @@ export interface NodeState {
   readonly unproven: boolean
   /** Upgraded in some attempt of this plan: a step back is then "pending reboot", not "postponed". */
   readonly upgraded: boolean
-  /** When the agent's latest readiness report was journaled; a look from before it is made again. */
-  readonly reportedAt: number | null
+  /** seq of the agent's latest readiness report; a look from before it is made again. 0 = none. */
+  readonly reportedSeq: number
   /** seq of the last event about this node: what an operator saw. */
   readonly version: number
 }
@@ -91,9 +96,11 @@ export interface WindowState {
   readonly closesAt: number
   readonly halt: { readonly reasons: readonly Reason[], readonly at: number } | null
   readonly pause: { readonly by: string, readonly reasons: readonly Reason[], readonly at: number } | null
-  readonly abort: { readonly by: string, readonly reason: string, readonly at: number } | null
-  /** Last resumed by a person; 0 = never. What was observed before does not pause the window again. */
-  readonly resumedAt: number
+  readonly abort: { readonly by: string, readonly reason: string, readonly at: number, readonly seq: number } | null
+  /** seq of the last time that a person resumed it; 0 = never. What was observed before does not pause the window again. */
+  readonly resumedSeq: number
+  /** seq of the last pause because the store was found not to be what it was; 0 = none. The journal from before it may know half of what was done since. */
+  readonly restoredSeq: number
   readonly failureBudget: number
   readonly weightsAtOpening: Readonly<Record<string, number>>
   readonly assignerAtOpening: boolean | null
@@ -136,13 +143,22 @@ export const assignerObligation = 'assigner'
 /** What to call a window: its phase, or what holds it. */
 export type WindowLabel = WindowPhase | 'halted' | 'paused' | 'aborting'
 
+/** Its store was found not to be what it was, and no person has said since whether it goes on or ends: nothing is written to GitLab, whatever the phase. */
+export const awaitsPerson = ({ window }: Pick<State, 'window'>): boolean =>
+  window.phase !== 'none' && window.phase !== 'closed' && window.restoredSeq > Math.max(window.resumedSeq, window.abort?.seq ?? 0)
+
 export function labelOf({ window }: State): WindowLabel {
+  if (awaitsPerson({ window })) return 'paused'
   if (window.abort !== null && window.phase === 'closing') return 'aborting'
   if (window.phase !== 'rolling') return window.phase
   return window.halt !== null ? 'halted' : window.pause !== null ? 'paused' : 'rolling'
 }
 
-/** Nothing that a decision about these nodes rests on has changed: no event about the window, about them, or about what is owed for them. */
-export const stillHolds = (decidedOn: State, now: State, nodes: readonly string[]): boolean =>
+/**
+ * Nothing that a decision about these nodes rests on has changed: no event about the window, about them, or about what is owed for them.
+ * @param promise of which no node is the reason, and on which the decision rests too.
+ */
+export const stillHolds = (decidedOn: State, now: State, nodes: readonly string[], promise: string | null = null): boolean =>
   decidedOn === now || (decidedOn.window.version === now.window.version && nodes.every((node) => decidedOn.nodes.get(node)?.version === now.nodes.get(node)?.version)
-    && (decidedOn.obligations === now.obligations || [...now.obligations].every(([id, each]) => each.node === null || !nodes.includes(each.node) || decidedOn.obligations.get(id) === each)))
+    && (decidedOn.obligations === now.obligations
+      || [...now.obligations].every(([id, each]) => decidedOn.obligations.get(id) === each || !(id === promise || (each.node !== null && nodes.includes(each.node))))))

@@ -85,6 +85,8 @@ export function planWeightWrite(state: State, read: Weights, changes: readonly W
       own[storage] = 0
     }
     const attempt = state.nodes.get(node)?.attempt ?? 1
+    // No lost write can land any more, or this one would not be planned: whether it has landed is read, and undone.
+    if (mayBeRestored(state, node)) intent.push({ type: 'step-ended', node, step: 'restore-weight', attempt, reasons: [reason('WEIGHT_NOT_SETTLED', `whether the weight of ${node} was put back is in doubt, and it is not healthy any more: it is set to 0 anew`)] })
     const weights = Object.fromEntries(storages.map((storage) => [storage, 0]))
     intent.push({ type: 'step-intended', node, step: 'zero-weight', attempt, facts: { weights, landsBy } })
     outcome.push({ type: 'step-done', node, step: 'zero-weight', attempt, facts: {} })
@@ -133,21 +135,28 @@ const leftAt = perState((state) => [...state.obligations.values()].flatMap(({ ki
 export const contradictsOwnWrites = (state: State, read: Weights, now: number): boolean =>
   leftAt(state).some(({ storage, weight, until }) => now < until && read[storage] !== undefined && read[storage] !== weight)
 
+/** The answer to a write that puts the node's weight back was lost: it may have landed, or may land yet. */
+export const mayBeRestored = (state: State, node: string): boolean => state.writesInDoubt.has(`restore-weight ${node}`)
+
+/** What GitLab shows is what such a write of ours leaves: nobody else has raised it. */
+export const isOwnRestore = (state: State, node: string, storage: string, weight: number): boolean =>
+  mayBeRestored(state, node) && weight === state.obligations.get(weightObligation(storage))?.previous
+
 const mustStayZero: ReadonlySet<NodePhase> = new Set(['preparing', 'prepared', 'down', 'failed'])
 
 /** Weights that somebody else raised from our 0, by the latest reading; only readings asked for after our write count. */
-export const raisedByOthers = perStateAnd((state, reading: { readonly at: number, readonly weights: Weights } | null): readonly { obligation: Obligation, node: NodeState, weight: number }[] =>
+export const raisedByOthers = perStateAnd((state, reading: { readonly seq: number, readonly weights: Weights } | null): readonly { obligation: Obligation, node: NodeState, weight: number }[] =>
   reading === null ? [] : zeroed(state).flatMap(({ obligation, node, since }) => {
     const weight = reading.weights[obligation.subject] ?? 0
-    return reading.at <= since || weight === 0 ? [] : [{ obligation, node, weight }]
+    return reading.seq < since || weight === 0 || isOwnRestore(state, node.node, obligation.subject, weight) ? [] : [{ obligation, node, weight }]
   }))
 
 /** What pitstop has set to 0 and not yet to put back. Healthy nodes are about to get it back anyway; the write finds out. */
 const zeroed = perState((state) => openObligations(state).flatMap((obligation) => {
   const node = obligation.kind === 'weight' && obligation.node !== null ? state.nodes.get(obligation.node) : undefined
   const step = node?.steps['zero-weight']
-  if (node === undefined || !mustStayZero.has(node.phase) || step?.status !== 'done' || step.endedAt === null) return []
-  return [{ obligation, node, since: step.endedAt }]
+  if (node === undefined || !mustStayZero.has(node.phase) || step?.status !== 'done' || step.endedSeq === null) return []
+  return [{ obligation, node, since: step.endedSeq }]
 }))
 
 /** Until when a write to GitLab without outcome may still land; 0 = none is in doubt. The next write waits it out, then reads. */

@@ -12,8 +12,10 @@ import type { OrderPayload } from '../ports.ts'
 import { runbook } from '../runbook/index.ts'
 import { reattach } from '../runbook/order.ts'
 import { judgeFinalCheck } from '../runbook/point-of-no-return.ts'
+import { noRoom } from '../runbook/room-in-group.ts'
 import { isSentAgain } from '../runbook/sent-again.ts'
 import { type View, stepOf } from '../runbook/step.ts'
+import { noteAlerts, readAlerts } from './alert-effects.ts'
 import type { Hands } from './hands.ts'
 import { readGitLab, rereadGitLab } from './gitlab-effects.ts'
 
@@ -27,27 +29,36 @@ type Of<K extends Effect['kind']> = Extract<Effect, { kind: K }>
 
 /** @param decidedOn the state that the order was decided on; if it no longer holds nothing is journaled and nothing sent. */
 export async function giveOrder(hands: Hands, { order, intent }: Of<'order'>, decidedOn: State): Promise<void> {
-  if (await mayLeave(hands, order, intent, decidedOn)) await withAgent(hands, order.node, () => send(hands, order))
+  const leave = await mayLeave(hands, order, intent, decidedOn)
+  if (leave !== null) await withAgent(hands, order.node, () => send(hands, order, leave))
 }
 
-/** Journals the intent, if what was decided still holds. False: nothing may be sent. */
-async function mayLeave(hands: Hands, order: OrderRequest, intent: readonly Event[], decidedOn: State): Promise<boolean> {
+/** When it was decided that an order may leave, and the state that says so. */
+interface Leave { readonly decidedAt: number, readonly under: State }
+
+/** Journals the intent, if what was decided still holds. Null: nothing may be sent. */
+async function mayLeave(hands: Hands, order: OrderRequest, intent: readonly Event[], decidedOn: State): Promise<Leave | null> {
   const decidedAt = hands.clock.monotonic()
   let holds = true
   await hands.journal.append((state) => {
-    holds = hands.observed().frozen === null && stillHolds(decidedOn, state, [order.node])
+    holds = hands.observed().frozen === null && stillHolds(decidedOn, state, [order.node]) && (order.step !== 'reboot' || noRoom({ state, self: nodeOf(state, order.node) }) === null)
     return holds ? intent : []
   })
-  return holds && (order.step !== 'reboot' || hands.clock.monotonic() - decidedAt <= rebootLeavesWithinMs)
+  return holds ? { decidedAt, under: hands.journal.state } : null
 }
 
-async function send(hands: Hands, order: OrderRequest): Promise<void> {
+/** What may not leave any more when its host is reached stays in doubt, and is settled by asking. */
+async function send(hands: Hands, order: OrderRequest, { decidedAt, under }: Leave): Promise<void> {
   const node = planNode(hands.journal.state, order.node)
+  await hands.agents.reach(node)
+  if (!stillHolds(under, hands.journal.state, [order.node])) return
+  if (order.step === 'reboot' && hands.clock.monotonic() - decidedAt > rebootLeavesWithinMs) return
   hands.guard(sendMs)
   const answer = await refusable(order, () => hands.agents.order(node, payload(hands, order), (percent, text) => {
     hands.noted.progress.set(order.node, { percent, text })
   }))
   hands.noted.progress.delete(order.node)
+  heard(hands, order.node)
   await conclude(hands, node, order.step, answer)
 }
 
@@ -64,13 +75,17 @@ export async function settleOrder(hands: Hands, { node: name, step, orderId: id 
     if (intended !== undefined && isSentAgain(view, step, intended, answer, host.bootId)) {
       if (step === 'reboot') hands.noted.rebootOrders.set(name, { order: answer, askedAt: hands.clock.now() })
       const order = reattach(view, step, intended)
-      if (await mayLeave(hands, order, [], view.state)) await send(hands, order)
+      const leave = await mayLeave(hands, order, [], view.state)
+      if (leave === null) return
+      // Before it leaves: whatever becomes of this copy, what is known of the order is not the last word on it any more.
+      hands.noted.sentAgain.set(name, order.id)
+      await send(hands, order, leave)
       return
     }
     const before = hands.journal.state
     await conclude(hands, node, step, answer, host, askedAt)
     if (hands.journal.state === before && answer.status !== 'accepted' && answer.status !== 'running' && answer.status !== 'succeeded') {
-      throw new Fault('AGENT_ANSWER_INVALID', `what became of ${id} is not known yet (${name} says: ${answer.status})`, { hint: 'nothing to do: pitstop asks again' })
+      throw new Fault('AGENT_ANSWER_INVALID', `what became of ${id} is not known yet (${[`${name} says: ${answer.status}`, ...answer.reasons.map(({ text }) => text)].join('; ')})`, { hint: answer.reasons[0]?.hint ?? 'nothing to do: pitstop asks again' })
     }
   })
 }
@@ -85,8 +100,10 @@ export async function cancelReboot(hands: Hands, { node: name, orderId: rebootId
       id: orderId({ planHash: state.stored.hash, node: name, step: 'cancel', attempt }), step: 'reboot', node: name, attempt,
       notBefore: now, notAfter: now + 60_000, manifestHash: '', bootId: ''
     }
+    await hands.agents.reach(node)
     hands.guard(sendMs, true)
     const { result, order: reboot } = await hands.agents.cancelReboot(node, { ...payload(hands, order), reason: why }, rebootId)
+    heard(hands, name)
     // Too late, or no longer needed: what the agent says of the order itself counts.
     const known = reboot ?? { ...absent(rebootId), status: 'running' as const }
     const answer: OrderView = result === 'too-late'
@@ -99,9 +116,10 @@ export async function cancelReboot(hands: Hands, { node: name, orderId: rebootId
 export async function look(hands: Hands, { node: name, orderId: id }: Of<'look'>): Promise<void> {
   const node = planNode(hands.journal.state, name)
   const at = hands.clock.now()
+  const { seq } = hands.journal.state
   const { recheck } = nodeOf(hands.journal.state, name)
   const see = (seen: Pick<Look, 'verdict' | 'fault' | 'outside'>): void => {
-    hands.noted.looks.set(name, { at, recheck, ...seen })
+    hands.noted.looks.set(name, { at, seq, recheck, ...seen })
   }
   try {
     const [verdict, outside] = await Promise.all([hands.agents.health(node, hands.journal.epoch, id, recheck), hands.agents.probeGitaly(node)])
@@ -121,16 +139,18 @@ export async function finalCheck(hands: Hands, { node: name }: Of<'final-check'>
   // Only looks: frozen, it finds that gate closed too, and the slot goes back.
   hands.guard(sendMs, true)
   const last = hands.observed().gitlab
-  const [gitlab, host] = await Promise.all([
+  const [gitlab, host, alerts] = await Promise.all([
     (last === null ? readGitLab(hands) : rereadGitLab(hands, last)).catch((error: unknown) => asFault(error).toReason()),
     hands.agents.describe(node, hands.journal.epoch, []).catch((error: unknown) => {
       const fault = asFault(error)
       if (fault.code === 'STALE_EPOCH') throw fault
       return fault.toReason()
-    })
+    }),
+    readAlerts(hands)
   ])
+  noteAlerts(hands, alerts)
   if ('code' in gitlab) hands.observe({ gitlabFault: { reason: gitlab, at: hands.clock.now() } })
-  const check = { ...judgeFinalCheck(viewOf(hands, node), at, gitlab, host), slotSeq }
+  const check = { ...judgeFinalCheck(viewOf(hands, node), at, gitlab, host, alerts), slotSeq }
   hands.noted.finalChecks.set(name, check)
   if ('code' in host) hands.noted.agentFaults.set(name, { reason: host, at: hands.clock.now() })
   else hands.noted.agentFaults.delete(name)
@@ -139,8 +159,9 @@ export async function finalCheck(hands: Hands, { node: name }: Of<'final-check'>
 /** Ask idle nodes whether anybody can be reached at all. */
 export async function lookAround(hands: Hands, { nodes }: Of<'look-around'>): Promise<void> {
   const at = hands.clock.now()
+  const { seq } = hands.journal.state
   const answers = await Promise.allSettled(nodes.map((name) => hands.agents.describe(planNode(hands.journal.state, name), hands.journal.epoch, [])))
-  hands.observe({ around: { at, tried: nodes.length, reached: answers.filter(({ status }) => status === 'fulfilled').length } })
+  hands.observe({ around: { at, seq, tried: nodes.length, reached: answers.filter(({ status }) => status === 'fulfilled').length } })
 }
 
 async function conclude(hands: Hands, node: PlanNode, step: string, answer: OrderView, seen?: HostView, now = hands.clock.now()): Promise<void> {
@@ -177,7 +198,6 @@ function heard(hands: Hands, node: string): void {
 async function withAgent(hands: Hands, node: string, work: () => Promise<void>): Promise<void> {
   try {
     await work()
-    heard(hands, node)
   } catch (error) {
     const fault = asFault(error)
     if (!fault.code.startsWith('AGENT_') && fault.code !== 'ORDER_RUNNING') throw fault

@@ -5,7 +5,7 @@ import { type Reason, asFault } from '@pitstop/shared/fault'
 import { orderId } from '@pitstop/shared/order-id'
 import type { Inventory } from '../adapters/inventory/port.ts'
 import type { PlanNode } from '../domain/plan.ts'
-import { type StrangeOrder, implausibleEpoch, isPlausibleEpoch } from '../domain/restored.ts'
+import { type StrangeOrder, distinct, implausibleEpoch, isPlausibleEpoch } from '../domain/restored.ts'
 import type { State } from '../domain/state.ts'
 import type { Agents, Clock } from '../ports.ts'
 
@@ -13,7 +13,7 @@ export interface AgentsMemory {
   readonly highest: { readonly node: string, readonly epoch: number } | null
   /** Orders of the plans asked about that their journal does not know. */
   readonly strange: readonly StrangeOrder[]
-  /** Answers that are not taken for the truth. */
+  /** Answers that are not taken for the truth, and refusals to give one. */
   readonly disbelieved: readonly Reason[]
 }
 
@@ -22,7 +22,7 @@ interface AskedParts { readonly agents: Agents, readonly inventory: Inventory, r
 /** What the store knows: whatever agents know beyond it is told. */
 export interface KnownByStore {
   readonly epoch: number
-  /** Plans of which agents may have orders. */
+  /** Plans of which agents may have orders, the most likely first. */
   readonly plans: readonly State[]
   /** Orders whose intent is journaled, and such as were told when they were found. */
   readonly orders: ReadonlySet<string>
@@ -31,6 +31,8 @@ export interface KnownByStore {
 /** Nobody acts meanwhile, and a host that is just rebooting needs longer than anybody may wait. */
 const patienceMs = 2000
 const steps = ['stage', 'upgrade', 'reboot'] as const
+/** An agent refuses a question about more orders than these (agent/src/grpc/describe.ts). */
+const mostAsked = 1000
 /** Attempts beyond the journal's that are asked for: a person raises them one at a time. */
 const attemptsAhead = 2
 
@@ -41,21 +43,24 @@ export async function askAgents(parts: AskedParts, { epoch, plans, orders }: Kno
   await withEach(parts, plans, async (node) => {
     const asked = unknownOrders(plans, node.node, orders)
     try {
-      const answer = await parts.agents.describe(node, 0, [...asked.keys()])
-      if (isPlausibleEpoch(answer.highestEpoch, epoch)) heard.push({ node: node.node, epoch: answer.highestEpoch })
-      else disbelieved.push(implausibleEpoch(node.node, answer.highestEpoch, epoch))
-      for (const { id, status } of answer.orders) {
-        const step = asked.get(id)
-        if (step !== undefined && status !== 'absent') strange.push({ node: node.node, step, id, status })
+      for (const ids of inParts([...asked.keys()])) {
+        const answer = await parts.agents.describe(node, 0, ids)
+        if (isPlausibleEpoch(answer.highestEpoch, epoch)) heard.push({ node: node.node, epoch: answer.highestEpoch })
+        else disbelieved.push(implausibleEpoch(node.node, answer.highestEpoch, epoch))
+        for (const { id, status } of answer.orders) {
+          const step = asked.get(id)
+          if (step !== undefined && status !== 'absent') strange.push({ node: node.node, step, id, status })
+        }
       }
     } catch (error) {
       const fault = asFault(error)
-      if (fault.code === 'AGENT_ANSWER_INVALID') disbelieved.push(fault.toReason())
+      // Silence says nothing; whoever refuses may know what nobody else does.
+      if (fault.code !== 'AGENT_UNREACHABLE') disbelieved.push(fault.toReason())
     }
   })
   // In a fixed order, whoever was faster: what is told twice is told in the same words.
   const highest = heard.toSorted((a, b) => b.epoch - a.epoch || a.node.localeCompare(b.node))[0]
-  return { highest: highest === undefined || highest.epoch === 0 ? null : highest, strange: strange.toSorted((a, b) => a.node.localeCompare(b.node) || steps.findIndex((each) => each === a.step) - steps.findIndex((each) => each === b.step)), disbelieved: [...disbelieved] }
+  return { highest: highest === undefined || highest.epoch === 0 ? null : highest, strange: strange.toSorted((a, b) => a.node.localeCompare(b.node) || steps.findIndex((each) => each === a.step) - steps.findIndex((each) => each === b.step)), disbelieved: distinct(disbelieved) }
 }
 
 /** From here on no agent that hears it begins what an older epoch had ordered: a restored journal may not know of it. */
@@ -66,7 +71,8 @@ export async function tellAgents(parts: AskedParts, state: State | null, epoch: 
 
 /** Nodes of the plans and of the inventory, all at once; nobody is waited for longer than `patienceMs`, an inventory neither. */
 async function withEach({ clock, inventory }: AskedParts, plans: readonly State[], work: (node: PlanNode) => Promise<void>): Promise<void> {
-  const planned = new Map(plans.flatMap(({ stored }) => stored.plan.nodes.map((node) => [node.node, node] as const)))
+  // Where the first of the plans has it.
+  const planned = new Map(plans.toReversed().flatMap(({ stored }) => stored.plan.nodes.map((node) => [node.node, node] as const)))
   let cancel = (): void => undefined
   const enough = new Promise<void>((resolve) => { cancel = clock.after(patienceMs, resolve) })
   // An inventory that cannot be read hides only nodes without a window.
@@ -75,6 +81,9 @@ async function withEach({ clock, inventory }: AskedParts, plans: readonly State[
   await Promise.race([Promise.all([...[...planned.values()].map(work), others]), enough])
   cancel()
 }
+
+/** At least one: without ids the epoch is told. */
+const inParts = (ids: readonly string[]): string[][] => Array.from({ length: Math.max(1, Math.ceil(ids.length / mostAsked)) }, (_, part) => ids.slice(part * mostAsked, (part + 1) * mostAsked))
 
 /** Ids of the orders that this node may have been given behind the journal's back. */
 function unknownOrders(plans: readonly State[], node: string, known: ReadonlySet<string>): Map<string, string> {

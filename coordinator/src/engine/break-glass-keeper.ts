@@ -28,6 +28,8 @@ export class BreakGlassKeeper {
   /** Under whom this file says that we stand by. */
   #told: string | null = null
   #trouble: string | null = null
+  /** The epoch of which others were told that this file is written. */
+  #filed: number | null = null
 
   constructor(parts: BreakGlassParts) { this.#parts = parts }
 
@@ -37,14 +39,17 @@ export class BreakGlassKeeper {
     this.#told = null
     const lost = [...fleet.found.values()].map((each) => ({ ...each, id: idOfFound(each.id) }))
     const text = breakGlass(state, lost, byHand, { at: clock.now(), holder: lease.holder, epoch, entry: Math.max(fleet.seq, state?.seq ?? 0) })
-    return this.#inTurn(() => writeBreakGlass(text))
+    return this.#inTurn(() => writeBreakGlass(text)).then(() => { this.#tellOthers(epoch) })
   }
 
-  /** Called at every look at the lease; what fails is tried again at the next. */
+  /**
+   * Called at every look at the lease; what fails is tried again at the next. Until the holder's own file is on its disk nothing is
+   * touched: it may die before that, and then this file may be the only one that says what is owed; or they are the same file.
+   */
   standBy(holder: LeaseRow): void {
     const { recollection, log } = this.#parts
     const under = `${holder.epoch} ${holder.holder}`
-    if (recollection === undefined || this.#told === under) return
+    if (recollection === undefined || holder.filed !== true || this.#told === under) return
     this.#told = under
     this.#inTurn(() => this.#replace(holder, recollection)).then(() => { this.#trouble = null }, (error: unknown) => {
       if (this.#told === under) this.#told = null
@@ -55,15 +60,22 @@ export class BreakGlassKeeper {
   }
 
   async #replace(holder: LeaseRow, recollection: StoreRecollection): Promise<void> {
-    const { store, clock, lease, log, writeBreakGlass } = this.#parts
+    const { store, clock, log, writeBreakGlass } = this.#parts
     const text = await recollection.promises()
     const { mark, lines, known } = await leftPromises(store, text)
-    // Of the one that acts, before it was started again here, or beside us with the same file: it is the newest there is.
-    if (mark === null ? lines.length > 0 && machineOf(holder.holder) === machineOf(lease.holder) : mark.epoch >= holder.epoch) return
+    // The file of the one that acts, beside us or before it was started again here: it is the newest there is.
+    if (mark !== null && mark.epoch >= holder.epoch) return
     // Written by an older release: it does not say how far it knew, so each promise must be found.
     const kept = mark === null ? lines.filter(({ id, previous }) => known?.obligations.get(id)?.previous !== previous) : lines
     if (kept.length > 0) log('warn', `${recollection.file} has promises that the store does not hold (${kept.map(({ id }) => id).join(', ')}): they stay in it; was the store restored?`)
     await writeBreakGlass(standbyGlass(holder, clock.now(), kept.length === 0 ? null : text))
+  }
+
+  /** Nobody waits for it; what fails is said again with the next write, and until then nobody drops anything. */
+  #tellOthers(epoch: number): void {
+    if (this.#filed === epoch) return
+    this.#filed = epoch
+    this.#parts.store.noteFiled(epoch).catch(() => { if (this.#filed === epoch) this.#filed = null })
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
@@ -72,5 +84,3 @@ export class BreakGlassKeeper {
     return turn
   }
 }
-
-const machineOf = (holder: string): string => holder.split('/')[0] ?? holder

@@ -6,22 +6,25 @@ import { isFoundId } from '../domain/break-glass-lines.ts'
 import { type Command, command, requireWorkLeft } from '../domain/command.ts'
 import type { Event, FleetEvent, Recorded } from '../domain/event.ts'
 import type { Effect } from '../domain/effect.ts'
-import { type FleetState, type Restored, foldFleet, noFleet } from '../domain/fleet-state.ts'
+import type { FleetState, Restored } from '../domain/fleet-state.ts'
 import type { ByHand } from '../domain/obligations.ts'
 import type { Verdict } from '../domain/observed.ts'
+import { alreadyOpen, requireConfirmed, requireItsTime, requireThawed } from '../domain/opening.ts'
 import type { Plan, StoredPlan } from '../domain/plan.ts'
 import { type Preflight, preflight } from '../domain/preflight.ts'
 import { emptyReport } from '../domain/report.ts'
-import { type State, labelOf } from '../domain/state.ts'
+import { type State, awaitsPerson } from '../domain/state.ts'
 import { type ObligationView, type WindowView, windowView } from '../domain/view.ts'
 import { waitOutUnknown } from '../domain/weights.ts'
 import { type LeaseRow, type StreamEvent, fleetStream } from '../ports.ts'
 import { BreakGlassKeeper } from './break-glass-keeper.ts'
 import { Engine } from './engine.ts'
+import { FleetRecord } from './fleet-record.ts'
+import { mayLandForMs } from './gitlab-effects.ts'
 import type { LostWrite } from './hands.ts'
 import { type PreflightParts, gatherPreflight } from './gather-preflight.ts'
 import { Journal } from './journal.ts'
-import { lostPromiseViews, requireNothingLost, whatGitLabShows } from './lost-promises.ts'
+import { lostPromiseViews, lostWeights, notToldYet, requireNothingLost, whatGitLabShows } from './lost-promises.ts'
 import { PlanShelf } from './plan-shelf.ts'
 import type { PlanRequest } from './planning.ts'
 import { remembered } from './remembered-store.ts'
@@ -48,10 +51,10 @@ export class Coordinator {
   readonly #plans: PlanShelf
   readonly #tenure: Tenure
   readonly #glass: BreakGlassKeeper
+  readonly #fleet: FleetRecord
   #hold: Hold | null = null
   readonly #lostWrite: LostWrite = { mayLandUntil: 0 }
   #open: Open | null = null
-  #fleet: FleetState = noFleet
   #opening: Promise<unknown> = Promise.resolve()
   readonly #listeners = new Set<EventListener>()
 
@@ -64,6 +67,7 @@ export class Coordinator {
     this.#parts = parts
     this.#plans = new PlanShelf(parts)
     this.#glass = new BreakGlassKeeper(parts)
+    this.#fleet = new FleetRecord({ ...parts, acting: () => this.acting, onEvent: (recorded) => { this.#tellListeners(recorded, fleetStream) } })
     this.#tenure = new Tenure(parts, {
       begin: (taken, hold) => { this.#begin(taken, hold) },
       standBy: (holder) => { this.#glass.standBy(holder) },
@@ -71,6 +75,7 @@ export class Coordinator {
         const ended = this.#open?.engine.stop()
         this.#open = null
         this.#hold = null
+        this.#fleet.end()
         await ended
       }
     }, watch)
@@ -91,17 +96,14 @@ export class Coordinator {
   /** Why this coordinator does not act; null = it does. */
   get standing(): Reason | null { return this.#tenure.standing }
   /** What holds for us while we act. */
-  get frozen(): FleetState['frozen'] { return this.#fleet.frozen }
+  get frozen(): FleetState['frozen'] { return this.#fleet.state.frozen }
   /** Promises that a restored store had lost; a person settles them. */
-  async lostPromises(): Promise<ObligationView[]> { return lostPromiseViews(await this.#fleetNow(), this.#parts.byHand) }
+  async lostPromises(): Promise<ObligationView[]> { return lostPromiseViews(await this.#fleet.read(), this.#parts.byHand) }
   /** Also right at a standby: by whoever acts, as the store has it. */
-  async readFrozen(): Promise<FleetState['frozen']> { return (await this.#fleetNow()).frozen }
+  async readFrozen(): Promise<FleetState['frozen']> { return (await this.#fleet.read()).frozen }
 
   /** When the store was last found not to be what it was, and why; null = never. */
-  async readRestored(): Promise<Restored | null> {
-    const { restoredAt, restoredWhy, found } = await this.#fleetNow()
-    return restoredAt === null ? null : { at: restoredAt, reasons: restoredWhy, promises: found.size }
-  }
+  readRestored(): Promise<Restored | null> { return this.#fleet.readRestored() }
 
   onEvent(listener: EventListener): () => void {
     this.#listeners.add(listener)
@@ -144,13 +146,12 @@ export class Coordinator {
     const epoch = this.#tenure.requireActing()
     if (by.trim() === '' || why.trim() === '') throw new Fault('INVALID_INPUT', 'opening a window needs a name and a reason', { hint: 'add --reason "change issue …"' })
     const stored = await this.findPlan(hash)
-    if (confirm.length < 8 || !stored.hash.startsWith(confirm)) throw new Fault('CONFIRMATION_MISMATCH', `confirm with at least 8 characters of the plan's hash ${stored.hash.slice(0, 12)}`)
+    requireConfirmed(stored, confirm)
     this.#requireNoWindow()
-    if (this.frozen !== null) throw new Fault('FROZEN', `frozen by ${this.frozen.by}: ${this.frozen.reason}`)
-    requireNothingLost(this.#fleet, 'a window is opened')
+    requireThawed(this.frozen)
+    requireNothingLost(this.#fleet.state, 'a window is opened')
+    requireItsTime(stored, this.#parts.clock.now())
     const { plan } = stored
-    const now = this.#parts.clock.now()
-    if (now < plan.opensAt || now >= plan.closesAt) throw new Fault('OUTSIDE_WINDOW', `plan ${stored.hash.slice(0, 12)} is for ${new Date(plan.opensAt).toISOString()} to ${new Date(plan.closesAt).toISOString()}; now is ${new Date(now).toISOString()}`)
     const state = await this.#plans.load(stored)
     requireWorkLeft(state)
     const facts = await gatherPreflight(this.#parts, plan, epoch)
@@ -170,7 +171,7 @@ export class Coordinator {
   async command(said: Command): Promise<void> {
     this.#tenure.requireActing()
     if (said.kind === 'hand-over') return void await this.handOver(said)
-    if (said.kind === 'resume') requireNothingLost(this.#fleet, 'the window is resumed')
+    if (said.kind === 'resume' || said.kind === 'abort') await this.#requireNothingLost(said.kind)
     if (this.#open === null) throw new Fault('NO_WINDOW', 'no window is open')
     await this.#open.journal.append((state) => command(state, said))
   }
@@ -179,7 +180,7 @@ export class Coordinator {
   async handOver(said: Extract<Command, { kind: 'hand-over' }>): Promise<string> {
     this.#tenure.requireActing()
     const { obligation: id } = said
-    const promise = this.#fleet.found.get(id) ?? this.#open?.journal.state.obligations.get(id)
+    const promise = this.#fleet.state.found.get(id) ?? this.#open?.journal.state.obligations.get(id)
     const shown = promise === undefined ? '' : await whatGitLabShows(this.#parts.gitlab, promise)
     // Asked again: the lease may have been lost meanwhile.
     const epoch = this.#tenure.requireActing()
@@ -236,25 +237,24 @@ export class Coordinator {
 
   async lease(): Promise<LeaseRow | null> { return this.#parts.store.readLease() }
 
-  async #fleetNow(): Promise<FleetState> { return this.acting ? this.#fleet : foldFleet(await this.#parts.store.read<FleetEvent>(fleetStream)) }
-
   #prepareWindow(known: State, epoch: number): Open {
-    const { store, clock, gitlab, agents, landsWithinMs, log } = this.#parts
-    const { restoredAt } = this.#fleet
+    const { store, clock, gitlab, agents, alerts = null, landsWithinMs, log } = this.#parts
+    const { restoredAt } = this.#fleet.state
     const state = restoredAt === null ? known : waitOutUnknown(known, restoredAt + gitlab.requestTimeoutMs + landsWithinMs)
     const hold = this.#hold
     if (hold === null) throw new Fault('LEASE_LOST', 'the lease was lost meanwhile')
     // Once the lease is lost no effect begins, and the file belongs to whatever we are by then.
-    const writeBreakGlass = async (now: State): Promise<void> => { if (this.#hold === hold) await this.#glass.write(epoch, this.#fleet, now) }
+    const writeBreakGlass = async (now: State): Promise<void> => { if (this.#hold === hold) await this.#glass.write(epoch, this.#fleet.state, now) }
     const journal = new Journal({ store, clock, writeBreakGlass }, state, epoch)
     const engine = new Engine({
-      journal, gitlab, agents, clock, landsWithinMs, lost: this.#lostWrite, takenOver: () => this.#fleet.takenOver,
+      journal, gitlab, agents, alerts, clock, landsWithinMs, lost: this.#lostWrite, takenOver: () => this.#fleet.state.takenOver,
+      lostWeights: () => lostWeights(this.#fleet.state),
       guard: hold.guard,
       onTrouble: (effect: Effect, fault) => { log('error', `unexpected trouble with ${effect.kind}: ${fault.message}`, { code: fault.code, stack: fault.stack }) },
       onStopped: hold.lost
     })
     journal.onEvent((recorded) => {
-      for (const listener of this.#listeners) listener(recorded, state.stored.hash)
+      this.#tellListeners(recorded, state.stored.hash)
       if (recorded.event.type === 'window-closed') this.#closed(engine)
     })
     return { journal, engine }
@@ -273,7 +273,7 @@ export class Coordinator {
 
   #begin({ row, fleet, state }: Taken, hold: Hold): void {
     this.#hold = hold
-    this.#fleet = fleet
+    this.#fleet.begin(fleet, hold)
     this.#tellBreakGlass(row.epoch, state)
     if (state === null) return
     this.#parts.log('info', `going on with window ${state.window.number} of plan ${state.stored.hash.slice(0, 12)}`)
@@ -281,41 +281,46 @@ export class Coordinator {
   }
 
   async #clear(epoch: number, id: string, { by, reason: why }: { readonly by: string, readonly reason: string }, shown: string): Promise<void> {
-    if (!this.#fleet.found.has(id)) throw new Fault('NOT_FOUND', `there is no obligation ${id}`, { hint: 'pitstop obligations' })
+    if (!this.#fleet.state.found.has(id)) throw new Fault('NOT_FOUND', `there is no obligation ${id}`, { hint: 'pitstop obligations' })
     if (by.trim() === '' || why.trim() === '') throw new Fault('INVALID_INPUT', 'handing over needs a name and a reason', { hint: 'add --reason "why"' })
-    await this.#tellFleet(epoch, { type: 'obligation-cleared', id, by, reason: why, text: shown })
+    await this.#fleet.tell(epoch, { type: 'obligation-cleared', id, by, reason: why, text: shown })
     this.#tellBreakGlass(epoch, this.#open?.journal.state ?? null)
+    this.#open?.engine.wake()
+  }
+
+  /** Whoever resumes or aborts a window whose store was put back lets pitstop write to GitLab again. @throws Fault STORE_RESTORED while a promise that was lost is not settled. */
+  async #requireNothingLost(kind: 'resume' | 'abort'): Promise<void> {
+    const what = kind === 'resume' ? 'the window is resumed' : 'the window is aborted'
+    const state = this.#open?.journal.state
+    const awaits = state !== undefined && awaitsPerson(state)
+    if (kind === 'resume' || awaits) requireNothingLost(this.#fleet.state, what)
+    if (!awaits) return
+    const landsInMs = Math.min((this.#fleet.state.restoredAt ?? 0) + mayLandForMs(this.#parts) - this.#parts.clock.now(), this.#lostWrite.mayLandUntil - this.#parts.clock.monotonic())
+    for (const each of await notToldYet(this.#parts, state, this.#fleet.state, landsInMs)) {
+      const epoch = this.#tenure.requireActing()
+      await this.#fleet.tell(epoch, { type: 'obligation-found', ...each })
+      this.#tellBreakGlass(epoch, this.#open?.journal.state ?? null)
+    }
+    requireNothingLost(this.#fleet.state, what)
   }
 
   /** So that it is true also when nothing is journaled for long. No effect rests on it: whatever is promised is written by the journal first. */
   #tellBreakGlass(epoch: number, state: State | null): void {
-    this.#glass.write(epoch, this.#fleet, state).catch((error: unknown) => { this.#parts.log('warn', `the break-glass file may be out of date: ${asFault(error).message}`) })
+    this.#glass.write(epoch, this.#fleet.state, state).catch((error: unknown) => { this.#parts.log('warn', `the break-glass file may be out of date: ${asFault(error).message}`) })
   }
 
-  async #tellFleet(epoch: number, event: FleetEvent): Promise<void> {
-    const { store, clock } = this.#parts
-    const hold = this.#hold
-    const recorded = await store.append<FleetEvent>(epoch, fleetStream, clock.now(), [event]).catch((error: unknown) => {
-      // It may have been stored, and a freeze may not be forgotten: whoever acts next reads what is there.
-      hold?.lost(asFault(error))
-      throw error
-    })
-    this.#fleet = foldFleet(recorded, this.#fleet)
-    for (const each of recorded) for (const listener of this.#listeners) listener(each, fleetStream)
+  #tellListeners(recorded: Recorded<Event | FleetEvent>, stream: string): void {
+    for (const listener of this.#listeners) listener(recorded, stream)
   }
 
   async #setFrozen(frozen: FleetState['frozen'], by: string, why: string): Promise<void> {
     const epoch = this.#tenure.requireActing()
     if (by.trim() === '' || why.trim() === '') throw new Fault('INVALID_INPUT', 'freezing needs a name and a reason', { hint: 'add --reason "why"' })
-    await this.#tellFleet(epoch, { type: frozen === null ? 'unfrozen' : 'frozen', by, reason: why })
+    await this.#fleet.tell(epoch, { type: frozen === null ? 'unfrozen' : 'frozen', by, reason: why })
     this.#open?.engine.setFrozen(frozen)
   }
 
   #requireNoWindow(): void {
-    if (this.#open === null) return
-    const { window, stored, obligations } = this.#open.journal.state
-    const debts = [...obligations.values()].filter(({ status }) => status === 'open').length
-    const holds = [...this.#open.journal.state.nodes.values()].filter(({ holdsSlot }) => holdsSlot).map(({ node }) => node)
-    throw new Fault('WINDOW_OPEN', `window ${window.number} of plan ${stored.hash.slice(0, 12)} is ${labelOf(this.#open.journal.state)}, opened by ${window.by} (${window.reason})${holds.length === 0 ? '' : `; down: ${holds.join(', ')}`}${debts === 0 ? '' : `; ${debts} promises unpaid`}`)
+    if (this.#open !== null) throw alreadyOpen(this.#open.journal.state)
   }
 }

@@ -7,10 +7,11 @@ import { type Observed, nothingNoted, nothingObserved } from '../domain/observed
 import { type Report, emptyReport } from '../domain/report.ts'
 import type { State } from '../domain/state.ts'
 import { writesLandBy } from '../domain/weights.ts'
-import type { Agents, Clock, GitLab } from '../ports.ts'
+import type { Agents, Alerts, Clock, GitLab } from '../ports.ts'
 import { decide } from '../runbook/decide.ts'
 import { cancelReboot, finalCheck, giveOrder, look, lookAround, settleOrder } from './agent-effects.ts'
-import { auditWeights, cancelPipeline, observeGitLab, setSchedule, writeWeights } from './gitlab-effects.ts'
+import { observeAlerts } from './alert-effects.ts'
+import { auditWeights, cancelPipeline, mayLandForMs, observeGitLab, setSchedule, writeWeights } from './gitlab-effects.ts'
 import type { Hands, LostWrite } from './hands.ts'
 import { InVain } from './in-vain.ts'
 import type { Journal } from './journal.ts'
@@ -19,12 +20,15 @@ export interface EngineParts {
   readonly journal: Journal
   readonly gitlab: GitLab
   readonly agents: Agents
+  /** Null: no gate on alerts is configured. */
+  readonly alerts: Alerts | null
   readonly clock: Clock
   readonly guard: (effectMs: number) => void
   readonly landsWithinMs: number
   /** Of the process: what one engine lost may land under the next. */
   readonly lost: LostWrite
   readonly takenOver: Hands['takenOver']
+  readonly lostWeights: () => number
   /** Something happened that only a developer can explain; the effect is tried again after a pause. */
   readonly onTrouble: (effect: Effect, fault: Fault) => void
   /** The lease or the store is lost: the engine has stopped. */
@@ -52,13 +56,13 @@ export class Engine {
   constructor(parts: EngineParts) {
     this.#parts = parts
     const noted = nothingNoted()
-    this.#observed = { ...nothingObserved(parts.journal.epoch, noted), inFlight: this.#inFlight, lostWrite: { leftMs: () => parts.lost.mayLandUntil - parts.clock.monotonic() } }
-    const { journal, gitlab, agents, clock, guard, landsWithinMs } = parts
+    this.#observed = { ...nothingObserved(parts.journal.epoch, noted), alerts: parts.alerts === null ? null : { reading: null, fault: null }, inFlight: this.#inFlight, ageMs: (entry) => parts.journal.age.ofMs(entry), lostWrite: { leftMs: () => parts.lost.mayLandUntil - parts.clock.monotonic() }, lostWeights: parts.lostWeights }
+    const { journal, gitlab, agents, alerts, clock, guard, landsWithinMs } = parts
     // What a predecessor left in doubt is waited out by the clock that never jumps too, from now on.
-    const leftMs = Math.min(writesLandBy(journal.state) - clock.now(), gitlab.requestTimeoutMs + landsWithinMs)
+    const leftMs = Math.min(writesLandBy(journal.state) - clock.now(), mayLandForMs(parts))
     if (leftMs > 0) parts.lost.mayLandUntil = Math.max(parts.lost.mayLandUntil, clock.monotonic() + leftMs)
     this.#hands = {
-      journal, gitlab, agents, clock, landsWithinMs, lost: parts.lost, takenOver: parts.takenOver, noted,
+      journal, gitlab, agents, alerts, clock, landsWithinMs, lost: parts.lost, takenOver: parts.takenOver, noted,
       // An effect that began before a stop must not write after it.
       guard: (effectMs, frozenToo = false) => {
         if (this.#stopped) throw new Fault('LEASE_LOST', 'the engine has stopped')
@@ -158,6 +162,7 @@ export class Engine {
     const hands = this.#hands
     switch (effect.kind) {
       case 'observe-gitlab': return observeGitLab(hands)
+      case 'observe-alerts': return observeAlerts(hands)
       case 'set-schedule': return setSchedule(hands, effect, decidedOn)
       case 'cancel-pipeline': return cancelPipeline(hands, effect.id)
       case 'write-weights': return writeWeights(hands, effect, decidedOn)

@@ -4,13 +4,16 @@ import { asFault, type Reason } from '@pitstop/shared/fault'
 import type { HostView } from '../domain/observed.ts'
 import type { Plan } from '../domain/plan.ts'
 import { type PreflightFacts, outliveMs } from '../domain/preflight.ts'
-import type { Agents, Clock, GitLab } from '../ports.ts'
+import type { Agents, Alerts, Clock, GitLab } from '../ports.ts'
+import { readAlerts } from './alert-effects.ts'
 import { readGitLab } from './gitlab-effects.ts'
 import { inGroups } from './planning.ts'
 
 export interface PreflightParts {
   readonly gitlab: GitLab
   readonly agents: Agents
+  /** Missing: no gate on alerts is configured. */
+  readonly alerts?: Alerts | undefined
   readonly clock: Clock
   /** What is wrong with the coordinator's own certificate if it must last until then (epoch ms). */
   readonly checkOwnCertificate: (until: number) => Promise<readonly Reason[]>
@@ -23,13 +26,14 @@ const atOnce = 32
 
 /** @param epoch our lease's; 0 = none, then nobody is told one. */
 export async function gatherPreflight(parts: PreflightParts, { nodes, closesAt }: Pick<Plan, 'nodes' | 'closesAt'>, epoch: number): Promise<PreflightFacts> {
-  const { gitlab, agents, clock, dependsOn } = parts
+  const { gitlab, agents, alerts = null, clock, dependsOn } = parts
   const outlives = closesAt + outliveMs
-  const [rights, reading, ownCertificate, hosts] = await Promise.all([
+  const [rights, reading, firing, ownCertificate, hosts] = await Promise.all([
     gitlab.checkRights(outlives),
     readGitLab({ gitlab, clock }).catch((error: unknown) => asFault(error).toReason()),
+    readAlerts({ alerts, clock }),
     parts.checkOwnCertificate(outlives),
     inGroups(nodes, atOnce, async (node): Promise<[string, HostView | Reason]> => [node.node, await agents.describe(node, epoch, []).catch((error: unknown) => asFault(error).toReason())])
   ])
-  return { now: clock.now(), rights, gitlab: reading, ownCertificate, hosts: new Map(hosts), epoch, spoken: protocolRange, dependsOn }
+  return { now: clock.now(), rights, gitlab: reading, alerts: firing, ownCertificate, hosts: new Map(hosts), epoch, spoken: protocolRange, dependsOn }
 }

@@ -6,8 +6,8 @@ import { audit } from '../domain/audit.ts'
 import type { Effect } from '../domain/effect.ts'
 import type { Event } from '../domain/event.ts'
 import type { GitLabReading, HostView, Observed } from '../domain/observed.ts'
-import { planScheduleWrite } from '../domain/schedule.ts'
-import { type State, stillHolds } from '../domain/state.ts'
+import { pausedAfterHandOver, planScheduleWrite } from '../domain/schedule.ts'
+import { type State, assignerObligation, stillHolds } from '../domain/state.ts'
 import { type Weights, contradictsOwnWrites, handedOverMeanwhile, notAsWritten, planWeightWrite, raisedByOthers } from '../domain/weights.ts'
 import type { Hands } from './hands.ts'
 import { inGroups } from './planning.ts'
@@ -22,7 +22,9 @@ const atOnce = 32
 
 /** A write leaves this soon after it was planned, or never: behind a slow store it would land later than its intent says. */
 const leavesWithinMs = 1000
-const landsBy = ({ clock, gitlab, landsWithinMs }: Hands): number => clock.now() + leavesWithinMs + gitlab.requestTimeoutMs + landsWithinMs
+/** For how long after its intent was journaled a write may land. Whoever is overtaken just then may still send it: the store cannot call it back. */
+export const mayLandForMs = ({ gitlab, landsWithinMs }: Pick<Hands, 'landsWithinMs'> & { readonly gitlab: Pick<Hands['gitlab'], 'requestTimeoutMs'> }): number => leavesWithinMs + gitlab.requestTimeoutMs + landsWithinMs
+const landsBy = (hands: Hands): number => hands.clock.now() + mayLandForMs(hands)
 
 type Reading = Pick<Hands, 'gitlab' | 'clock'> & { readonly journal?: Hands['journal'] }
 
@@ -47,9 +49,11 @@ async function confirmed<T>({ clock }: Pick<Hands, 'clock'>, read: () => Promise
 const readWeights = ({ gitlab, clock, journal }: Reading): Promise<Weights> =>
   confirmed({ clock }, () => gitlab.readWeights(), (weights) => journal !== undefined && contradictsOwnWrites(journal.state, weights, clock.now()))
 
+const askedNow = ({ clock, journal }: Reading): Pick<GitLabReading, 'at' | 'seq'> => ({ at: clock.now(), seq: journal?.state.seq ?? 0 })
+
 export async function readGitLab(reading: Reading): Promise<GitLabReading> {
-  const { gitlab, clock } = reading
-  const at = clock.now()
+  const { gitlab } = reading
+  const asked = askedNow(reading)
   const [weights, schedule, pipelines, moves] = await Promise.all([
     readWeights(reading),
     gitlab.hasAssigner ? gitlab.readSchedule() : null,
@@ -57,7 +61,7 @@ export async function readGitLab(reading: Reading): Promise<GitLabReading> {
     gitlab.storageMoves()
   ])
   const moving = [...new Set((moves ?? []).flatMap(({ source, destination }) => [source, destination]))]
-  return { at, weights, scheduleActive: schedule?.active ?? null, pipelines, moving }
+  return { ...asked, weights, scheduleActive: schedule?.active ?? null, pipelines, moving }
 }
 
 /**
@@ -65,10 +69,10 @@ export async function readGitLab(reading: Reading): Promise<GitLabReading> {
  * requests) are taken from the last full reading: with the schedule off no pipeline begins, and gates want it fresh.
  */
 export async function rereadGitLab(reading: Reading, last: GitLabReading): Promise<GitLabReading> {
-  const { gitlab, clock } = reading
-  const at = clock.now()
+  const { gitlab } = reading
+  const asked = askedNow(reading)
   const [weights, schedule] = await Promise.all([readWeights(reading), gitlab.hasAssigner ? gitlab.readSchedule() : null])
-  return { ...last, at, weights, scheduleActive: schedule?.active ?? null }
+  return { ...last, ...asked, weights, scheduleActive: schedule?.active ?? null }
 }
 
 export async function observeGitLab(hands: Hands): Promise<void> {
@@ -85,10 +89,10 @@ export async function writeWeights(hands: Hands, { changes }: Extract<Effect, { 
   const nodes = changes.map(({ node }) => node)
   await attempt(hands, async () => {
     requireSettled(hands)
-    const at = clock.now()
+    const { seq } = journal.state
     const read = await readWeights(hands)
     const plannedAt = clock.now()
-    if (raisedByOthers(journal.state, { at, weights: read }).length > 0) {
+    if (raisedByOthers(journal.state, { seq, weights: read }).length > 0) {
       // Raised by somebody else: what that means is decided upon before anything is written beside it.
       hands.observe({ gitlab: await readGitLab(hands), gitlabFault: null })
       return
@@ -100,7 +104,7 @@ export async function writeWeights(hands: Hands, { changes }: Extract<Effect, { 
     // Refused changes are tried again after a while, not at once.
     const held = plan.refused.size > 0 && plan.send === null ? [...plan.refused.values()][0]?.[0] : undefined
     hands.observe({ refusedChanges: refused, ...(held === undefined ? {} : { writeFault: pauseFor(hands, held) }) })
-    if (!await intend(hands, plan.intent, decidedOn, nodes)) return
+    if (!await intend(hands, plan.intent, decidedOn, { nodes })) return
     const { send } = plan
     if (send !== null) {
       hands.guard(gitlab.requestTimeoutMs)
@@ -123,7 +127,7 @@ export async function setSchedule(hands: Hands, { active, step }: Extract<Effect
     const found = await confirmed(hands, () => gitlab.readSchedule(), (schedule) => step === 'resume-assigner' && schedule.active)
     const plannedAt = clock.now()
     const plan = planScheduleWrite(journal.state, found.active, active, step, landsBy(hands))
-    if (!await intend(hands, plan.intent, decidedOn, [])) return
+    if (!await intend(hands, plan.intent, decidedOn, { nodes: [], promise: assignerObligation })) return
     if (plan.send) {
       hands.guard(gitlab.requestTimeoutMs)
       await refusable(hands, () => { requireInTime(hands, plannedAt); return gitlab.setScheduleActive(active) }, plan.intent)
@@ -133,7 +137,7 @@ export async function setSchedule(hands: Hands, { active, step }: Extract<Effect
         throw new Fault('GITLAB_CONFLICT', `the assigner's schedule was set ${active ? 'active' : 'inactive'} and reads back otherwise: somebody else changes it`, { hint: 'find out who does' })
       }
     }
-    await journal.append(() => plan.outcome)
+    await journal.append((state) => [...(plan.send ? pausedAfterHandOver(state, step) : []), ...plan.outcome])
   })
 }
 
@@ -165,10 +169,10 @@ async function askHosts({ agents, journal: { state } }: Hands): Promise<Readonly
 }
 
 /** False: a command or a freeze came in between; nothing is journaled, and it is decided anew. */
-async function intend(hands: Hands, intent: readonly Event[], decidedOn: State, nodes: readonly string[]): Promise<boolean> {
+async function intend(hands: Hands, intent: readonly Event[], decidedOn: State, { nodes, promise = null }: { readonly nodes: readonly string[], readonly promise?: string | null }): Promise<boolean> {
   let holds = true
   await hands.journal.append((state) => {
-    holds = hands.observed().frozen === null && stillHolds(decidedOn, state, nodes)
+    holds = hands.observed().frozen === null && stillHolds(decidedOn, state, nodes, promise)
     return holds ? intent : []
   })
   return holds

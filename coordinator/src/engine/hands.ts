@@ -1,7 +1,7 @@
 // What executors work with. Executors are sequences of calls; what the calls mean is decided by domain and runbook.
 import type { FleetState } from '../domain/fleet-state.ts'
 import type { Noted, Observed } from '../domain/observed.ts'
-import type { Agents, Clock, GitLab } from '../ports.ts'
+import type { Agents, Alerts, Clock, GitLab } from '../ports.ts'
 import type { Journal } from './journal.ts'
 
 /** Until when a write of this process whose answer was lost may land, on the clock that never jumps; 0 = none was. */
@@ -11,6 +11,7 @@ export interface Hands {
   readonly journal: Journal
   readonly gitlab: GitLab
   readonly agents: Agents
+  readonly alerts: Alerts | null
   readonly clock: Clock
   /** @param frozenToo taking back is allowed while frozen. @throws Fault LEASE_LOST when the lease might end within `effectMs`, FROZEN. */
   readonly guard: (effectMs: number, frozenToo?: boolean) => void

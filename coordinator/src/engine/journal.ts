@@ -5,6 +5,7 @@ import type { Event, Recorded } from '../domain/event.ts'
 import { applyAll } from '../domain/fold.ts'
 import type { State } from '../domain/state.ts'
 import type { Clock, Store, WindowRow } from '../ports.ts'
+import { JournalAge } from './journal-age.ts'
 
 export interface JournalParts {
   readonly store: Store
@@ -16,6 +17,7 @@ export interface JournalParts {
 export class Journal {
   #state: State
   readonly epoch: number
+  readonly age: JournalAge
   readonly #parts: JournalParts
   readonly #listeners = new Set<(recorded: Recorded<Event>) => void>()
   #last: Promise<unknown> = Promise.resolve()
@@ -29,6 +31,7 @@ export class Journal {
     this.#parts = parts
     this.#state = state
     this.epoch = epoch
+    this.age = new JournalAge(parts.clock, state)
   }
 
   get state(): State { return this.#state }
@@ -53,7 +56,9 @@ export class Journal {
     const events = make(this.#state)
     if (events.length === 0) return
     await this.#writeGlass()
+    const beganAt = this.#parts.clock.monotonic()
     const recorded = await this.#store(events, window)
+    for (const { seq } of recorded) this.age.note(seq, beganAt)
     this.#state = applyAll(this.#state, recorded)
     this.#glassIsStale = events.some(({ type }) => type === 'obligation-opened' || type === 'obligation-settled')
     for (const each of recorded) for (const listener of this.#listeners) listener(each)

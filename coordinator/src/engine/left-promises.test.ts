@@ -8,7 +8,10 @@ const row = (seq: number, epoch: number, event: FleetEvent): StreamEvent => ({ s
 const taken = (seq: number, epoch: number, holder: string): StreamEvent => row(seq, epoch, { type: 'lease-taken', holder, address: 'x:1' })
 const frozen = (seq: number, epoch: number): StreamEvent => row(seq, epoch, { type: 'frozen', by: 'ada', reason: 'r' })
 const storeOf = (...rows: readonly StreamEvent[]): Store => ({
-  read: async () => rows.map(({ recorded }) => recorded), readAll: async (after: number) => rows.filter(({ recorded }) => recorded.seq > after), listPlans: async () => []
+  read: async () => rows.map(({ recorded }) => recorded), readAll: async (after: number, most?: number) => {
+    if (most !== 1) throw new Error('a journal may be long, and one row is asked for')
+    return rows.filter(({ recorded }) => recorded.seq > after).slice(0, 1)
+  }, listPlans: async () => []
 }) as unknown as Store
 
 const line = '# weight:a: weight of a was 100, node n\ncurl …\n'

@@ -26,7 +26,7 @@ export async function leftPromises(store: Store, text: string): Promise<LeftProm
 async function isHeld(store: Store, { holder, epoch, entry }: GlassMark): Promise<boolean> {
   const ours = (await store.read<FleetEvent>(fleetStream)).some((row) => row.epoch === epoch && row.event.type === 'lease-taken' && row.event.holder === holder)
   if (!ours) return false
-  const [row] = await store.readAll(entry - 1)
+  const [row] = await store.readAll(entry - 1, 1)
   return row?.recorded.seq === entry && row.recorded.epoch === epoch
 }
 

@@ -1,10 +1,13 @@
 // Promises that a restored store had lost, as people see and settle them. They belong to the fleet and to no window.
+import { formatDuration } from '@pitstop/shared/duration'
 import { Fault, asFault, reason } from '@pitstop/shared/fault'
 import { idOfFound } from '../domain/break-glass-lines.ts'
-import type { FleetState } from '../domain/fleet-state.ts'
+import type { FleetState, FoundObligation } from '../domain/fleet-state.ts'
 import { type ByHand, type Promised, payByHand, shownNow } from '../domain/obligations.ts'
+import { type Present, lostPromises } from '../domain/restored.ts'
+import type { State } from '../domain/state.ts'
 import type { ObligationView } from '../domain/view.ts'
-import type { GitLab } from '../ports.ts'
+import type { Clock, GitLab } from '../ports.ts'
 
 export const lostPromiseViews = ({ found }: FleetState, byHand: ByHand): ObligationView[] => [...found.values()].map((each) => ({
   id: each.id, kind: each.kind, subject: each.subject, node: each.node, previous: each.previous, openedAt: each.foundAt, status: 'open', settledBy: null, text: each.text,
@@ -12,9 +15,37 @@ export const lostPromiseViews = ({ found }: FleetState, byHand: ByHand): Obligat
   payByHand: payByHand(byHand, { ...each, id: idOfFound(each.id) })
 }))
 
+export const lostWeights = ({ found }: Pick<FleetState, 'found'>): number => [...found.values()].filter(({ kind }) => kind === 'weight').length
+
 /** @param what "a window is opened" @throws Fault STORE_RESTORED */
 export function requireNothingLost({ found }: FleetState, what: string): void {
   if (found.size > 0) throw new Fault('STORE_RESTORED', `before ${what}, a person settles what the restored store had lost: ${[...found.keys()].join(', ')}`, { hint: 'pitstop obligations; then for each: pitstop obligations hand-over ID --reason "…"' })
+}
+
+/** A moment of trouble is no reason to tell less than there is. */
+const readAgainMs = 2000
+
+/** @throws Fault GITLAB_*: twice. */
+export async function readPresent(gitlab: GitLab, clock: Pick<Clock, 'after'>): Promise<Present> {
+  const read = async (): Promise<Present> => ({ weights: await gitlab.readWeights(), scheduleActive: gitlab.hasAssigner ? (await gitlab.readSchedule()).active : null })
+  return await read().catch(async () => {
+    await new Promise<void>((resolve) => { clock.after(readAgainMs, resolve) })
+    return await read()
+  })
+}
+
+/**
+ * Before a person's word counts, GitLab is held against the restored journal once more: it may not have been readable when the store
+ * was found restored, and a write of the lost time may have landed since.
+ * @param landsInMs for how long one may still land. @returns what was not told yet. @throws Fault STORE_RESTORED: the comparison cannot be made.
+ */
+export async function notToldYet({ gitlab, clock }: { readonly gitlab: GitLab, readonly clock: Pick<Clock, 'after'> }, state: State, { found, takenOver, restoredSeq }: FleetState, landsInMs: number): Promise<Omit<FoundObligation, 'foundAt'>[]> {
+  if (landsInMs > 0) throw new Fault('STORE_RESTORED', 'a write to GitLab from before the store was put back may still land', { hint: `look again in ${formatDuration(landsInMs)}, then say it again` })
+  const present = await readPresent(gitlab, clock).catch((error: unknown) => {
+    throw new Fault('STORE_RESTORED', `GitLab cannot be held against the restored journal: ${asFault(error).message}`, { cause: error, hint: 'when GitLab answers, say it again' })
+  })
+  const settled = new Set([...takenOver].flatMap(([id, { seq }]) => seq > restoredSeq ? [id] : []))
+  return lostPromises({ state, lines: [], known: null, strange: [], found, from: '', present }).filter(({ id }) => !settled.has(idOfFound(id)))
 }
 
 /** Never throws: a promise can be taken over while GitLab is away. */

@@ -32,7 +32,7 @@ async function settled(askedAt: number, answeredAt: number): Promise<string[]> {
   const journal = new Journal({ store: { append } as unknown as Store, clock, writeBreakGlass: async () => undefined }, state, 1)
   const agents = { describe: async () => { now = answeredAt; return host } } as unknown as Agents
   await settleOrder({
-    journal, agents, clock, gitlab: {} as GitLab, guard: () => undefined, landsWithinMs: 1, lost: { mayLandUntil: 0 }, takenOver: () => new Map(), noted,
+    journal, agents, alerts: null, clock, gitlab: {} as GitLab, guard: () => undefined, landsWithinMs: 1, lost: { mayLandUntil: 0 }, takenOver: () => new Map(), noted,
     observed: () => observed, observe: (change) => { observed = { ...observed, ...change } }
   }, { kind: 'settle-order', node: 'a', step: 'reboot', orderId: 'reboot-1' })
   return told

@@ -54,3 +54,12 @@ void t.test('a copy that knows less is told once, and held against it however fa
   t.same(watch.doubts(store.id), [])
   t.match(watch.look({ ...store, seq: 51 }, row(4, 3500), 3000), [{ text: /has seen epoch 5, the store knows 4/ }])
 })
+
+void t.test('a store that was seen to accounts for those before it: a process that lives on does not hold them against it at every take-over', async (t) => {
+  const watch = new StoreWatch()
+  watch.look(store, row(2, 1000), 0)
+  watch.look({ ...store, seq: 20 }, row(2, 1000), 500)
+  watch.settled({ incarnation: 'bbbbbbbb', epoch: 3, seq: 40 })
+  t.same(watch.known, [{ incarnation: 'bbbbbbbb', epoch: 3, seq: 40 }])
+  t.same(watch.doubts(store.id), [])
+})

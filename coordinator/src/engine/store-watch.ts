@@ -56,10 +56,11 @@ export class StoreWatch {
   /** What was held against this store, at whichever look. */
   doubts(incarnation: string): readonly Reason[] { return this.#doubts.get(incarnation) ?? [] }
 
-  /** This is the store now: nothing is held against it any more. */
+  /** This is the store now, and it accounts for every other one: nothing of them is held against it any more. */
   settled(memory: StoreMemory): void {
+    this.#known.clear()
+    this.#doubts.clear()
     this.#known.set(memory.incarnation, memory)
-    this.#doubts.delete(memory.incarnation)
   }
 
   /** A row that we have journaled. */

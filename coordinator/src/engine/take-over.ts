@@ -5,14 +5,16 @@ import type { Inventory } from '../adapters/inventory/port.ts'
 import type { Event, FleetEvent, Recorded } from '../domain/event.ts'
 import { type FleetState, foldFleet } from '../domain/fleet-state.ts'
 import { apply, fold } from '../domain/fold.ts'
-import { type Present, type StoreFacts, type StoreMemory, type StrangeOrder, distinct, lostPromises, pauseRestored, restoredAdvice, whyRestored } from '../domain/restored.ts'
+import { type StoreFacts, type StoreMemory, type StrangeOrder, disputed, distinct, gitlabNotRead, implausibleMemory, isPlausibleEpoch, lostPromises, pauseRestored, restoredAdvice, whyRestored } from '../domain/restored.ts'
 import type { State } from '../domain/state.ts'
 import { waitOut } from '../domain/weights.ts'
 import { type Agents, type Clock, type GitLab, type Incarnation, type LeaseRow, type Store, fleetStream } from '../ports.ts'
 import { askAgents, tellAgents } from './ask-agents.ts'
+import { mayLandForMs } from './gitlab-effects.ts'
 import { LeaseWatch } from './lease-watch.ts'
 import type { LeaseKeeper, LeaseSettings } from './lease-keeper.ts'
 import { type LeftPromises, leftPromises } from './left-promises.ts'
+import { readPresent } from './lost-promises.ts'
 import type { StoreWatch } from './store-watch.ts'
 
 /** What this machine keeps of the store beside it, so that a store that knows less is noticed. */
@@ -47,7 +49,7 @@ export interface Taken {
   readonly state: State | null
   /** Why the store was found not to be what it was; empty = it is. */
   readonly restored: readonly Reason[]
-  /** Agents whose answer was not taken for the truth. */
+  /** Who did not say what it knows, or was not believed: agents, and this machine's memory. */
   readonly disbelieved: readonly Reason[]
 }
 
@@ -81,20 +83,21 @@ export async function takeOver(parts: TakeOverParts, keeper: LeaseKeeper, watch:
   if (anothers && !leaseWatch.isAbandoned(clock.monotonic())) return { holder: seen, incarnation, less }
   // Before the lease: a standby that does not understand the journal must not take it.
   const before = await load(store)
-  const memory = await recollection?.read() ?? null
   const left = await leftPromises(store, await recollection?.promises() ?? '')
-  const facts: StoreFacts = { incarnation: incarnation.id, epoch: seen?.epoch ?? 0, seq: incarnation.seq, moved: incarnation.moved, past: before.fleet.past, memory, watched: watch.known, agents: null, strange: [] }
+  const epoch = seen?.epoch ?? 0
+  const { memory, damaged } = await recall(recollection, epoch)
+  const facts: StoreFacts = { incarnation: incarnation.id, epoch, seq: incarnation.seq, moved: incarnation.moved, past: before.fleet.past, memory, watched: watch.known.filter((each) => isPlausibleEpoch(each.epoch, epoch)), agents: null, strange: [] }
   const known = distinct([...incarnation.restoring, ...doubt === null ? [] : [doubt], ...watch.doubts(incarnation.id), ...whyRestored(facts), ...unheld(left, recollection?.file)])
   // A row whose answer was lost is known from here on: this machine may be ended before it holds the lease.
   if (known.length === 0) recollection?.note(incarnation.seq)
   // A take-over that asks waits for hosts that are just rebooting; one of a store that was watched all the time need not.
-  const asked = known.length > 0 || !watch.vouched ? await askAgents(parts, { epoch: facts.epoch, ...await askedAbout(store, before, clock.now()) }) : null
+  const asked = known.length > 0 || !watch.vouched ? await askAgents(parts, { epoch, ...await askedAbout(store, before, clock.now()) }) : null
   const restored = distinct([...known, ...whyRestored({ ...facts, moved: null, memory: null, watched: [], agents: asked?.highest ?? null, strange: asked?.strange ?? [] })])
   if (restored.length === 0) watch.vouch()
 
   // With the lease, in one transaction, it is written down that there is something to see to: whoever comes after a crash finds it.
-  const above = Math.max(asked?.highest?.epoch ?? 0, memory?.epoch ?? 0, ...watch.known.map(({ epoch }) => epoch))
-  const row = await keeper.take({ above, judged: facts.epoch, restored, ...anothers ? { abandoned: seen } : {} })
+  const above = Math.max(asked?.highest?.epoch ?? 0, memory?.epoch ?? 0, ...facts.watched.map((each) => each.epoch))
+  const row = await keeper.take({ above, judged: epoch, restored, ...anothers ? { abandoned: seen } : {} })
   if (row === null) {
     const holder = await store.readLease()
     leaseWatch.saw(holder, clock.monotonic())
@@ -104,39 +107,39 @@ export async function takeOver(parts: TakeOverParts, keeper: LeaseKeeper, watch:
   try {
     const now = await catchUp(store, before)
     const told: FleetEvent = { type: 'lease-taken', holder: lease.holder, address: lease.address, ...parts.release === undefined ? {} : { release: parts.release } }
-    const was = memory !== null && !before.fleet.past.has(memory.incarnation) ? memory.incarnation : incarnation.id
+    const [was = incarnation.id, ...ended] = endedIn(incarnation, [...memory === null ? [] : [memory], ...facts.watched], before.fleet)
     const { id, fleet, state } = restored.length > 0
-      ? await seeToRestore(parts, row.epoch, now, { reasons: restored, was, told, left, strange: asked?.strange ?? [] })
+      ? await seeToRestore(parts, row.epoch, now, { reasons: restored, was, ended, told, left, strange: asked?.strange ?? [] })
       : { ...now, id: incarnation.id, fleet: foldFleet(await store.append<FleetEvent>(row.epoch, fleetStream, clock.now(), [told]), now.fleet) }
     if (restored.length === 0 && !incarnation.placed) await store.reincarnate(row.epoch, id)
     // Last: from here on the store is what we remember, and nobody doubts it again.
     const remembered = { incarnation: id, epoch: row.epoch, seq: Math.max(fleet.seq, state?.seq ?? 0) }
     await recollection?.write(remembered)
     watch.settled(remembered)
-    // A predecessor's write had timed out when its lease ended: it is waited out from now on, by our own clock. On a store of
-    // our own nobody waited for that end: a write may have left a moment ago.
-    const mayLandForMs = parts.landsWithinMs + (store.shared ? 0 : parts.gitlab.requestTimeoutMs)
-    return { row, fleet, restored, disbelieved: asked?.disbelieved ?? [], state: state === null ? null : waitOut(state, clock.now() + mayLandForMs) }
+    // A predecessor's write is waited out from now on, by our own clock. Where its lease ended in time, that write had timed out by
+    // then; but the store's clock may have jumped ahead under one who lives, and a store of our own waits for no lease's end.
+    return { row, fleet, restored, disbelieved: [...damaged, ...asked?.disbelieved ?? []], state: state === null ? null : waitOut(state, clock.now() + mayLandForMs(parts)) }
   } catch (error) {
     await keeper.release().catch(() => undefined)
     throw error
   }
 }
 
-interface Found { readonly reasons: readonly Reason[], readonly was: string, readonly told: FleetEvent, readonly left: LeftPromises, readonly strange: readonly StrangeOrder[] }
+interface Found { readonly reasons: readonly Reason[], readonly was: string, readonly ended: readonly string[], readonly told: FleetEvent, readonly left: LeftPromises, readonly strange: readonly StrangeOrder[] }
 
 /** Agents first, while the note in the store still stands: whoever comes after a crash tells them again. Then everything at once. */
-async function seeToRestore(parts: TakeOverParts, epoch: number, { fleet, state }: Loaded, { reasons, was, told, left, strange }: Found): Promise<{ readonly id: string, readonly fleet: FleetState, readonly state: State | null }> {
+async function seeToRestore(parts: TakeOverParts, epoch: number, { fleet, state }: Loaded, { reasons, was, ended, told, left, strange }: Found): Promise<{ readonly id: string, readonly fleet: FleetState, readonly state: State | null }> {
   const { store, clock, gitlab, recollection } = parts
-  const [present] = await Promise.all([readPresent(gitlab), tellAgents(parts, state, epoch)])
-  const pause = state === null ? [] : pauseRestored(state, reasons)
-  const found = lostPromises({ state, lines: left.lines, known: left.known, strange, from: recollection?.file ?? 'the break-glass file', present }).filter((each) => !fleet.found.has(each.id))
+  const [present] = await Promise.all([readPresent(gitlab, clock).catch(() => null), tellAgents(parts, state, epoch)])
+  const from = recollection?.file ?? 'the break-glass file'
+  const events = state === null ? [] : [...disputed(state, left.lines, from), ...pauseRestored(state, present === null ? [...reasons, gitlabNotRead] : reasons)]
+  const found = lostPromises({ state, lines: left.lines, known: left.known, strange, found: fleet.found, from, present })
   let id = ''
   const recorded = await store.concludeRestore(epoch, clock.now(), (incarnation) => {
     id = incarnation
-    const restored: FleetEvent = { type: 'store-restored', incarnation, was, reasons, ...strange.length === 0 ? {} : { orders: strange.map((each) => each.id) } }
+    const restored: FleetEvent = { type: 'store-restored', incarnation, was, reasons, ...ended.length === 0 ? {} : { ended }, ...strange.length === 0 ? {} : { orders: strange.map((each) => each.id) } }
     return [
-      ...state === null ? [] : [{ stream: state.stored.hash, events: pause }],
+      ...state === null ? [] : [{ stream: state.stored.hash, events }],
       { stream: fleetStream, events: [told, restored, ...found.map((each): FleetEvent => ({ type: 'obligation-found', ...each }))] }
     ]
   })
@@ -144,17 +147,20 @@ async function seeToRestore(parts: TakeOverParts, epoch: number, { fleet, state 
   return { id, fleet: foldFleet(of<FleetEvent>(fleetStream), fleet), state: state === null ? null : of<Event>(state.stored.hash).reduce(apply, state) }
 }
 
+/** Those that were known here, and the copy's own: put back once more, it would be held against every other machine for ever. */
+const endedIn = ({ id }: Incarnation, known: readonly StoreMemory[], { past }: FleetState): string[] =>
+  [...new Set([...known.map(({ incarnation }) => incarnation), id])].filter((each) => !past.has(each))
+
+/** A memory that no coordinator can have left is none: believed, its epoch would be told to every agent, and no agent be believed again. */
+async function recall(recollection: StoreRecollection | undefined, epoch: number): Promise<{ readonly memory: StoreMemory | null, readonly damaged: readonly Reason[] }> {
+  const memory = await recollection?.read() ?? null
+  if (recollection === undefined || memory === null || isPlausibleEpoch(memory.epoch, epoch)) return { memory, damaged: [] }
+  return { memory: null, damaged: [implausibleMemory(recollection.file, memory, epoch)] }
+}
+
 /** Whatever else speaks for the store: it does not hold the entry from which we wrote down what we owed. */
 const unheld = ({ mark, lines }: LeftPromises, file = 'the break-glass file'): Reason[] => mark === null || lines.length === 0 ? []
   : [reason('STORE_RESTORED', `${file} was written at entry ${mark.entry} of the journal under epoch ${mark.epoch}, and the store does not hold that entry`, restoredAdvice)]
-
-const readPresent = async (gitlab: GitLab): Promise<Present | null> => {
-  try {
-    return { weights: await gitlab.readWeights(), scheduleActive: gitlab.hasAssigner ? (await gitlab.readSchedule()).active : null }
-  } catch {
-    return null
-  }
-}
 
 async function load(store: Store): Promise<Loaded> {
   const fleet = foldFleet(await store.read<FleetEvent>(fleetStream))
@@ -176,12 +182,15 @@ async function loadPlan(store: Store, hash: string, { toldOrders }: FleetState):
 
 const ordersIn = (events: readonly Recorded<Event>[]): string[] => events.flatMap(({ event }) => (event.type === 'step-intended' && event.facts.orderId !== undefined ? [event.facts.orderId] : []))
 
-/** The open window's plan, and those of which a window may have been opened since: all that are not over. */
+/** A window may settle for days behind its plan's closing time. One that nobody saw to within so many is not found by its orders any more. */
+const settlesWithinMs = 7 * 24 * 3_600_000
+
+/** The open window's plan first, then the newest: all of which a window may have been opened since, and may not be over. */
 async function askedAbout(store: Store, { fleet, state, orders }: Loaded, now: number): Promise<{ readonly plans: State[], readonly orders: ReadonlySet<string> }> {
   // A plan that cannot be read is refused when it is needed; here it would keep everything from starting.
   const stored = await store.listPlans().catch(() => [])
-  const others = await Promise.all(stored.filter(({ hash, plan }) => hash !== state?.stored.hash && plan.closesAt > now).map(({ hash }) => loadPlan(store, hash, fleet)))
-  return { plans: [...others.flatMap((each) => each.state ?? []), ...state === null ? [] : [state]], orders: new Set([...orders, ...others.flatMap((each) => [...each.orders])]) }
+  const others = await Promise.all(stored.filter(({ hash, plan }) => hash !== state?.stored.hash && plan.closesAt + settlesWithinMs > now).toReversed().map(({ hash }) => loadPlan(store, hash, fleet)))
+  return { plans: [...state === null ? [] : [state], ...others.flatMap((each) => each.state ?? [])], orders: new Set([...orders, ...others.flatMap((each) => [...each.orders])]) }
 }
 
 /** What the predecessor journaled between our reading and its end. */

@@ -4,6 +4,7 @@ import { Fault, type Reason, asFault, reason } from '@pitstop/shared/fault'
 import type { Incarnation, LeaseRow } from '../ports.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { type LeaseSeen, LeaseWatch } from './lease-watch.ts'
+import { accountsFor } from './remembered-store.ts'
 import { standbyReason } from './standing.ts'
 import { type StoreWatch, lookMs } from './store-watch.ts'
 import { type Held, type TakeOverParts, type Taken, takeOver } from './take-over.ts'
@@ -45,6 +46,8 @@ export class Tenure {
   readonly #leaseWatch = new LeaseWatch()
   #keeper: LeaseKeeper
   #holder: LeaseRow | null = null
+  /** The store under this holder, and whether this machine's memory follows it. */
+  #seenStore: { readonly id: string, readonly remembered: boolean } | null = null
   #acting = false
   #stopped = false
   /** What kept us from acting at the last try. */
@@ -131,20 +134,22 @@ export class Tenure {
     if (less.length > 0) this.#parts.log('warn', `the store was put back behind our back: ${someOf(less)}; ${holder.holder} acts on it and may not know: stop every coordinator, see docs/backup-and-restore.md`, { code: 'STORE_RESTORED' })
     if (this.#holder?.epoch !== holder.epoch || this.#holder.holder !== holder.holder) {
       this.#parts.log('info', `standing by: ${holder.holder} at ${holder.address} holds the lease (epoch ${holder.epoch})`)
-      await this.#remember(holder, incarnation)
-    } else this.#parts.recollection?.note(incarnation.seq)
+      this.#seenStore = null
+    }
+    if (this.#seenStore?.id !== incarnation.id) this.#seenStore = { id: incarnation.id, remembered: await this.#remember(holder, incarnation) }
+    else if (this.#seenStore.remembered) this.#parts.recollection?.note(incarnation.seq)
     this.#holder = holder
     this.#why = null
     this.#duties.standBy(holder)
     this.#lookAgain(Math.min(lookMs, (this.#seen?.freeInMs ?? 0) + afterEndMs))
   }
 
-  /** A standby remembers what it saw, so that it notices if the store knows less when its turn comes. */
-  async #remember({ epoch }: LeaseRow, { id, seq }: Incarnation): Promise<void> {
-    const { recollection } = this.#parts
-    if (recollection === undefined) return
-    const known = await recollection.read()
-    if (known === null || (known.incarnation === id && known.epoch <= epoch && known.seq <= seq)) await recollection.write({ incarnation: id, epoch, seq })
+  /** A standby remembers what it saw, so that it notices if the store knows less when its turn comes. @returns whether it does: not of a store that knows less already. */
+  async #remember({ epoch }: LeaseRow, incarnation: Incarnation): Promise<boolean> {
+    const { recollection, store } = this.#parts
+    if (recollection === undefined || !await accountsFor(store, incarnation, epoch, await recollection.read())) return false
+    await recollection.write({ incarnation: incarnation.id, epoch, seq: incarnation.seq })
+    return true
   }
 
   async #lost(why: Fault, keeper: LeaseKeeper): Promise<void> {

@@ -28,7 +28,7 @@ export function drainPipelines(view: WindowView): Next {
   if (policy.assigner === 'none') return record(finished)
   const reading = observed.gitlab
   // Only a reading that was asked for after the schedule was switched off proves anything.
-  if (reading === null || !stillCounts(reading.at, gitlabFreshMs, now) || reading.at < (state.windowSteps['pause-assigner']?.endedAt ?? now)) return observeGitlab(view)
+  if (reading === null || !stillCounts(reading.at, gitlabFreshMs, now) || reading.seq < (state.windowSteps['pause-assigner']?.endedSeq ?? Infinity)) return observeGitlab(view)
   const live = reading.pipelines
   if (reading.scheduleActive === false && live.length === 0) return record(finished)
   const toCancel = policy.livePipelines === 'cancel' && reading.scheduleActive === false ? live.find(({ id }) => !observed.cancelled.has(id)) : undefined

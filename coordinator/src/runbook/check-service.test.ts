@@ -29,7 +29,7 @@ function checked(evidence: readonly EvidenceItem[]): Next {
   const self = nodeOf(state, 'a')
   const status = evidence.some((item) => item.status === 'unhealthy') ? 'unhealthy' : evidence.some((item) => item.status === 'unknown') ? 'unknown' : 'healthy'
   const verdict = { status, bootId: 'b2', evidence, reasons: [], healthyForMs: 0, gitalyPid: 7, servingSince: 1, bootsSinceOrder: 1, stoppedAt: 1 } as const
-  const observed = { ...nothingObserved(1), looks: new Map([['a', { at: 900, recheck: self.recheck, verdict, outside: null, fault: null }]]) }
+  const observed = { ...nothingObserved(1), looks: new Map([['a', { at: 900, seq: state.seq, recheck: self.recheck, verdict, outside: null, fault: null }]]) }
   if (node === undefined) throw new Error('no node')
   return checkService.next({ state, self, node, observed, now: 1000 })
 }

@@ -3,7 +3,7 @@
 import { reason } from '@pitstop/shared/fault'
 import { lookKey } from '../domain/effect.ts'
 import type { EvidenceItem } from '../domain/event.ts'
-import type { Look } from '../domain/observed.ts'
+import { type Look, stillCounts } from '../domain/observed.ts'
 import type { NodeState } from '../domain/state.ts'
 import { type Next, type View, act, stepOf, wait } from './step.ts'
 
@@ -13,26 +13,27 @@ const lookEveryMs = 1000
 const lookSoonMs = 200
 
 /** When the next look is due. */
-export function nextLookAt(self: NodeState, look: Look): number {
+export const nextLookAt = (self: NodeState, look: Look): number => look.at + againMs(self, look)
+
+function againMs(self: NodeState, look: Look): number {
   const nearlyBack = !self.overdue && look.verdict !== null && (look.verdict.status === 'unknown' || look.outside?.serving === false)
-  return look.at + (nearlyBack ? lookSoonMs : lookEveryMs)
+  return nearlyBack ? lookSoonMs : lookEveryMs
 }
 
 /** The next look, or null while the last one is fresh enough. `wanted` asks for one made at or after that instant. */
-export function lookAgain(view: View, orderId: string, wanted = 0): Next | null {
+export function lookAgain(view: Pick<View, 'self' | 'observed' | 'now'>, orderId: string, wanted = 0): Next | null {
   const { self, observed, now } = view
   if (observed.inFlight.has(lookKey(self.node))) return wait([reason('HEALTH_UNKNOWN', `${self.node} is being looked at`)])
   const last = observed.looks.get(self.node)
-  const reported = self.reportedAt !== null && self.reportedAt <= now && last !== undefined && last.at <= self.reportedAt
-  const stale = last === undefined || last.recheck !== self.recheck || now >= nextLookAt(self, last) || (wanted > 0 && last.at < wanted && now >= wanted)
-  return stale || reported ? act({ kind: 'look', node: self.node, orderId }) : null
+  const stale = last === undefined || last.recheck !== self.recheck || last.seq < self.reportedSeq || !stillCounts(last.at, againMs(self, last), now) || (wanted > 0 && last.at < wanted && now >= wanted)
+  return stale ? act({ kind: 'look', node: self.node, orderId }) : null
 }
 
 /** The latest look at the boot that our reboot led to, if it was made under the present attempt. */
 export function currentLook({ self, observed }: View): Look | undefined {
   const look = observed.looks.get(self.node)
   const rebooted = stepOf(self, 'reboot')
-  return look !== undefined && look.recheck === self.recheck && look.at >= self.phaseSince && rebooted !== undefined ? look : undefined
+  return look !== undefined && look.recheck === self.recheck && look.seq >= self.phaseSeq && rebooted !== undefined ? look : undefined
 }
 
 /** Evidence of the named checks: the worst of them decides; a check that is missing is unknown, never healthy. */

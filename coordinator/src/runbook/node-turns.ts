@@ -3,10 +3,12 @@ import { reason, type Reason } from '@pitstop/shared/fault'
 import { tooLateToGoDown, tooLateToPrepare } from '../domain/admission.ts'
 import type { WeightChange } from '../domain/effect.ts'
 import type { Event } from '../domain/event.ts'
+import { stillCounts } from '../domain/observed.ts'
 import { perState } from '../domain/per-state.ts'
 import { platformProven, platformsDown, slotsFree } from '../domain/slots.ts'
-import { type NodeState, isRunning, nodeOf, weightObligation } from '../domain/state.ts'
+import { type NodeState, isRunning, nodeOf } from '../domain/state.ts'
 import type { Draft } from './draft.ts'
+import { putBack } from './drain-anew.ts'
 import { runbook } from './index.ts'
 import { stepOverdue } from './overdue.ts'
 import { stepBackPrepared } from './step-back.ts'
@@ -99,13 +101,13 @@ function prepared({ self, state }: View): Event {
 
 function goDown(draft: Draft, { self, node }: View): void {
   const silent = draft.observed.agentFaults.get(self.node)
-  if (silent !== undefined && draft.now - silent.at < silentMs) {
+  if (silent !== undefined && stillCounts(silent.at, silentMs, draft.now)) {
     draft.take(wait([silent.reason], silent.at + silentMs), self)
     return
   }
   // What the last look spoke against is not looked at again in the same breath, also not for a node that passes the halt.
   const check = draft.observed.finalChecks.get(self.node)
-  if (check !== undefined && check.otherwise !== 'go' && draft.now - check.at < silentMs) {
+  if (check !== undefined && check.otherwise !== 'go' && stillCounts(check.at, silentMs, draft.now)) {
     draft.take(wait(check.reasons, check.at + silentMs), self)
     return
   }
@@ -121,13 +123,10 @@ function goDown(draft: Draft, { self, node }: View): void {
 }
 
 /** It relapsed after its weight had gone back: no new projects on a node that is broken. The promise is made anew, and kept at. */
-function drainAgain(draft: Draft, { self, node }: View): void {
-  const begun = self.steps['zero-weight']?.status !== 'done'
-  const undrained = node.storages.filter((storage) => {
-    const status = draft.state.obligations.get(weightObligation(storage))?.status
-    return status === 'paid' || (status === 'open' && begun)
-  })
-  if (draft.state.stored.plan.policy.drain === 'none' || !self.holdsSlot || undrained.length === 0) return
+function drainAgain(draft: Draft, view: View): void {
+  const { self } = view
+  const undrained = self.holdsSlot ? putBack(view) : []
+  if (undrained.length === 0) return
   const held = mayWrite({ state: draft.state, observed: draft.observed, now: draft.now })
   if (held === null) draft.change(...undrained.map((storage): WeightChange => ({ node: self.node, storage, to: 'zero' })))
   else if (held.kind === 'wait' && held.wakeAt !== undefined) draft.wake(held.wakeAt)

@@ -63,7 +63,7 @@ export function reattach(view: View, step: OrderStep, intended: StepState): Orde
 
 /**
  * The agent never heard of the order, or took it in and nothing of it runs and nothing was decided. It did not happen, and it
- * cannot happen any more if the agent has meanwhile seen a newer epoch than the order's, or if the order's time to begin has
+ * cannot happen any more if the agent has meanwhile seen a newer epoch than that of every copy, or if the order's time to begin has
  * passed by the host's clock too, which may be behind. Then it is given again, behind the gates. Else: still in doubt.
  * `view.now` is when the agent was *asked*: its answer says nothing about later.
  */
@@ -71,8 +71,11 @@ export function absentIsProof(view: View, intended: StepState): boolean {
   return overtaken(view, intended) || view.now > (intended.facts.notAfter ?? 0) + clockOffsetMs
 }
 
-/** The agent knows a newer epoch than the one that the order was journaled under. */
-export const overtaken = (view: View, intended: StepState): boolean => view.observed.epoch > intended.epoch
+/** The agent knows a newer epoch than the one that the order was journaled under, and refuses every copy that was sent under that. */
+export const overtaken = (view: View, intended: StepState): boolean => view.observed.epoch > intended.epoch && !mayComeLate(view, intended)
+
+/** Sent once more under the present epoch: that copy may come late, and nobody refuses it before its time is over. */
+export const mayComeLate = ({ self, observed }: View, { facts }: StepState): boolean => facts.orderId !== undefined && observed.sentAgain.get(self.node) === facts.orderId
 
 /** Journal that an order ended without success. */
 export const endedWithout = (view: View, step: OrderStep, answer: OrderView): Event =>

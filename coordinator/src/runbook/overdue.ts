@@ -5,8 +5,10 @@ import { formatDuration } from '@pitstop/shared/duration'
 import { type Reason, reason } from '@pitstop/shared/fault'
 import { lastStart } from '../domain/admission.ts'
 import { stillCounts } from '../domain/observed.ts'
+import type { StepState } from '../domain/state.ts'
 import { startWithinMs } from './order.ts'
 import { type Next, type View, act, record, stepOf, wait } from './step.ts'
+import { freedForMs, isFromAfterTheWatch } from './watch.ts'
 
 const idlePhases = new Set(['waiting', 'done', 'current', 'postponed', 'pending-reboot', 'skipped'])
 /** Steps of which the agent itself says how they go. */
@@ -16,16 +18,16 @@ const aroundAgainMs = 1000
 const lookFreshMs = 10_000
 
 /** by: how it is heard of, from the agent's word about an order or from looks. */
-interface Waited { readonly since: number, readonly deadlineMs: number, readonly what: string, readonly by: 'order' | 'look' }
+interface Waited { readonly forMs: number, readonly deadlineMs: number, readonly what: string, readonly by: 'order' | 'look' }
 
 /** Null: in time, or already known to be overdue. */
 export function stepOverdue(view: View): Next | null {
-  const { self, now } = view
+  const { self } = view
   const waited = self.overdue ? null : whatIsWaitedFor(view)
-  if (waited === null || now - waited.since < waited.deadlineMs) return null
+  if (waited === null || waited.forMs < waited.deadlineMs) return null
   const fault = silence(view)
   const verdict = view.observed.looks.get(self.node)?.verdict
-  const late = reason('OVERDUE', `${self.node}: ${waited.what} takes ${formatDuration(now - waited.since)} (deadline ${formatDuration(waited.deadlineMs)})`)
+  const late = reason('OVERDUE', `${self.node}: ${waited.what} takes ${formatDuration(waited.forMs)} (deadline ${formatDuration(waited.deadlineMs)})`)
   if (fault === null && !heardLately(view, waited)) return null
   if (fault === null) return record({ type: 'node-overdue', node: self.node, reasons: [late, ...verdict?.reasons ?? []] })
   const blind = askAround(view)
@@ -36,32 +38,32 @@ export function stepOverdue(view: View): Next | null {
 }
 
 function whatIsWaitedFor(view: View): Waited | null {
-  const { self, state, observed } = view
+  const { self, state, observed, now } = view
   const { deadlines, watchMs } = state.stored.plan.policy
   const { window } = state
+  const givenFor = (intended: StepState): number => observed.ageMs({ seq: intended.intendedSeq, at: intended.intendedAt }, now)
   for (const step of ordered) {
     const intended = stepOf(self, step)
-    if (intended?.status === 'intended') return { since: intended.intendedAt, deadlineMs: deadlines[`${step}Ms`] + startWithinMs, what: step, by: 'order' }
+    if (intended?.status === 'intended') return { forMs: givenFor(intended), deadlineMs: deadlines[`${step}Ms`] + startWithinMs, what: step, by: 'order' }
   }
   switch (self.phase) {
     case 'down': {
       const intended = stepOf(self, 'reboot')
-      const since = self.recheck ? self.phaseSince : intended?.intendedAt
-      if (since === undefined) return null
+      if (intended === undefined && !self.recheck) return null
+      const began = self.recheck || intended === undefined ? { seq: self.phaseSeq, at: self.phaseSince } : { seq: intended.intendedSeq, at: intended.intendedAt }
       const look = observed.looks.get(self.node)
       // Healthy and soaking: the soak ends it, in either way.
-      if (look !== undefined && look.at >= since && look.verdict?.status === 'healthy' && look.verdict.bootId !== intended?.facts.bootId) return null
-      return { since, deadlineMs: deadlines.returnMs, what: 'coming back healthy', by: 'look' }
+      if (look !== undefined && look.seq >= began.seq && look.verdict?.status === 'healthy' && look.verdict.bootId !== intended?.facts.bootId) return null
+      return { forMs: observed.ageMs(began, now), deadlineMs: deadlines.returnMs, what: 'coming back healthy', by: 'look' }
     }
     case 'returning': {
-      const since = (self.slotFreedAt ?? self.phaseSince) + watchMs
       const look = observed.looks.get(self.node)
       // Watched to the end and well: it waits for GitLab to take its weight back, which is not its fault.
-      return look?.verdict?.status === 'healthy' && look.at >= since ? null : { since, deadlineMs: deadlines.returnMs, what: 'the end of the watch', by: 'look' }
+      return look?.verdict?.status === 'healthy' && isFromAfterTheWatch(view, look) ? null : { forMs: freedForMs(view) - watchMs, deadlineMs: deadlines.returnMs, what: 'the end of the watch', by: 'look' }
     }
     case 'preparing': case 'prepared':
       return window.phase === 'rolling' || window.phase === 'opening' ? null
-        : { since: Math.max(self.phaseSince, window.abort?.at ?? lastStart(state)), deadlineMs: deadlines.returnMs, what: 'stepping back', by: 'look' }
+        : { forMs: Math.min(observed.ageMs({ seq: self.phaseSeq, at: self.phaseSince }, now), window.abort === null ? now - lastStart(state) : observed.ageMs(window.abort, now)), deadlineMs: deadlines.returnMs, what: 'stepping back', by: 'look' }
     default: return null
   }
 }
@@ -78,10 +80,11 @@ function silence({ self, observed }: View): { readonly reason: Reason, readonly 
  * It answered, and is not through all the same. After a take-over, or when this process itself was stopped for a while, what is
  * known is old: then it is asked first.
  */
-function heardLately({ self, observed, now }: View, { since, deadlineMs, by }: Waited): boolean {
-  if (by === 'order') return (observed.answered.get(self.node) ?? 0) >= since + deadlineMs - startWithinMs
+function heardLately({ self, observed, now }: View, { forMs, deadlineMs, by }: Waited): boolean {
+  const answered = observed.answered.get(self.node)
+  if (by === 'order') return answered !== undefined && stillCounts(answered, forMs - deadlineMs + startWithinMs, now)
   const look = observed.looks.get(self.node)
-  return look?.verdict != null && now - look.at <= lookFreshMs
+  return look?.verdict != null && stillCounts(look.at, lookFreshMs, now)
 }
 
 function askAround({ self, state, observed, now }: View): Next | null {
@@ -89,8 +92,8 @@ function askAround({ self, state, observed, now }: View): Next | null {
   if (idle.length === 0) return null
   const { around } = observed
   if (observed.inFlight.has('look-around')) return wait([reason('HEALTH_UNKNOWN', 'idle nodes are being asked whether anybody can be reached')])
-  if (around !== null && around.at < state.window.resumedAt && stillCounts(around.at, aroundAgainMs, now)) return wait([reason('HEALTH_UNKNOWN', 'idle nodes have just been asked')], around.at + aroundAgainMs)
-  if (around === null || !stillCounts(around.at, aroundFreshMs, now) || around.at < state.window.resumedAt) return act({ kind: 'look-around', nodes: idle })
+  if (around !== null && around.seq < state.window.resumedSeq && stillCounts(around.at, aroundAgainMs, now)) return wait([reason('HEALTH_UNKNOWN', 'idle nodes have just been asked')], around.at + aroundAgainMs)
+  if (around === null || !stillCounts(around.at, aroundFreshMs, now) || around.seq < state.window.resumedSeq) return act({ kind: 'look-around', nodes: idle })
   if (around.reached > 0) return null
   const blind = reason('BLIND', `${self.node} and ${around.tried} idle nodes cannot be reached: the coordinator is cut off; nobody is blamed`)
   return state.window.pause === null && state.window.phase === 'rolling'

@@ -5,10 +5,12 @@ import { reason, type Reason } from '@pitstop/shared/fault'
 import { tooLateToGoDown } from '../domain/admission.ts'
 import type { Event } from '../domain/event.ts'
 import { closedGates } from '../domain/gates.ts'
-import type { FinalCheck, GitLabReading, HostView, Observed } from '../domain/observed.ts'
+import { type AlertReading, type FinalCheck, type GitLabReading, type HostView, type Observed, stillCounts } from '../domain/observed.ts'
 import type { State } from '../domain/state.ts'
+import { drainAnew } from './drain-anew.ts'
 import { lookAgain, nextLookAt } from './look.ts'
 import { clockOffsetMs } from './order.ts'
+import { isCountedAsDown, noRoom } from './room-in-group.ts'
 import { type Next, type NodeStep, type View, act, done, record, stepOf, wait } from './step.ts'
 
 /** A final check older than this is made again. */
@@ -23,8 +25,13 @@ export const pointOfNoReturn: NodeStep = {
     // An order that is journaled may have left: only its own outcome counts now.
     if (stepOf(self, 'reboot') !== undefined && stepOf(self, 'reboot')?.status !== 'ended') return done
     if (self.recheck) return standsAgain(view)
+    const full = noRoom(view)
+    if (full !== null) return isCountedAsDown(self) ? wait([full]) : record(...stepBack(view, [full], 'wait'))
+    // It was healthy once, and a write of ours that put its weight back may have landed since or land yet.
+    const drain = drainAnew(view)
+    if (drain !== null) return drain
     const check = observed.finalChecks.get(self.node)
-    if (check === undefined || check.slotSeq !== self.slotTakenSeq || now - check.at > freshMs) return act({ kind: 'final-check', node: self.node })
+    if (check === undefined || check.slotSeq !== self.slotTakenSeq || !stillCounts(check.at, freshMs, now)) return act({ kind: 'final-check', node: self.node })
     // A pause or a halt may have been journaled since the check was made.
     const gates = gatesOf(view)
     if (check.otherwise === 'go') return gates.length === 0 ? done : record(...stepBack(view, gates, 'wait'))
@@ -36,7 +43,7 @@ export const pointOfNoReturn: NodeStep = {
 function standsAgain(view: View): Next {
   const { self, observed } = view
   const look = observed.looks.get(self.node)
-  if (look?.verdict != null && look.recheck && look.at >= self.phaseSince) {
+  if (look?.verdict != null && look.recheck && look.seq >= self.phaseSeq) {
     const { verdict } = look
     if (verdict.status === 'unhealthy') return record({ type: 'node-failed', node: self.node, step: 'point-of-no-return', down: true, reasons: verdict.reasons })
     if (verdict.status === 'healthy') {
@@ -50,7 +57,7 @@ function standsAgain(view: View): Next {
 export function stepBack({ self, state }: View, reasons: readonly Reason[], otherwise: 'wait' | 'postpone' | 'halt' | 'fail'): Event[] {
   // Its slot is not free: it failed while down, and a person asked for another reboot that did not come about. What was
   // prepared anew under this attempt was up.
-  if (self.askedFor && stepOf(self, 'upgrade') === undefined) return [{ type: 'node-failed', node: self.node, step: 'point-of-no-return', down: true, reasons }]
+  if (isCountedAsDown(self)) return [{ type: 'node-failed', node: self.node, step: 'point-of-no-return', down: true, reasons }]
   const returned: Event = { type: 'slot-returned', node: self.node, reasons }
   switch (otherwise) {
     case 'wait': return [returned]
@@ -70,16 +77,17 @@ export const pastTheHalt = (state: State): State => ({ ...state, window: { ...st
 /** Why this node may not begin what it has not begun; empty = it may. */
 export const gatesOf = ({ state, self, observed, now }: View): readonly Reason[] => closedGates(self.askedFor ? pastTheHalt(state) : state, observed, now)
 
-/** Pure judgement over what was read at `at`. */
-export function judgeFinalCheck(view: View, at: number, gitlab: GitLabReading | Reason, host: HostView | Reason): FinalCheck {
+/** Pure judgement over what was read at `at`. @param alerts null: no gate on alerts is configured. */
+export function judgeFinalCheck(view: View, at: number, gitlab: GitLabReading | Reason, host: HostView | Reason, alerts: AlertReading | Reason | null = null): FinalCheck {
   const { state, self, node, observed, now } = view
   const conclude = (otherwise: FinalCheck['otherwise'], reasons: readonly Reason[]): FinalCheck =>
     ({ at, slotSeq: self.slotTakenSeq, otherwise, reasons, bootId: 'bootId' in host ? host.bootId : '' })
 
   if ('code' in gitlab) return conclude('wait', [gitlab])
+  if (alerts !== null && 'code' in alerts) return conclude('wait', [alerts])
   // Nobody knows whose fault silence is: the node stays prepared and is tried again.
   if ('code' in host) return conclude('wait', [host])
-  const fresh: Observed = { ...observed, gitlab, gitlabFault: null }
+  const fresh: Observed = { ...observed, gitlab, gitlabFault: null, alerts: alerts === null ? null : { reading: alerts, fault: null } }
   const late = tooLateToGoDown(state, now)
   const raised = node.storages.filter((storage) => state.stored.plan.policy.drain === 'zero-weight' && (gitlab.weights[storage] ?? 0) !== 0)
     .map((storage) => reason('WEIGHT_CHANGED', `weight of ${storage} is ${gitlab.weights[storage] ?? 0} though pitstop set it to 0 before taking ${self.node} down`))

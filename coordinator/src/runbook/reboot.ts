@@ -3,10 +3,13 @@ import { formatDuration } from '@pitstop/shared/duration'
 import { reason } from '@pitstop/shared/fault'
 import { lastStart } from '../domain/admission.ts'
 import type { Event } from '../domain/event.ts'
+import { gatesUnread } from '../domain/gates.ts'
 import { type OrderView, stillCounts } from '../domain/observed.ts'
+import type { StepState } from '../domain/state.ts'
 import { lookAgain } from './look.ts'
-import { absentIsProof, awaitOrder, endedWithout, giveOrder, orderFor, whyEnded } from './order.ts'
+import { absentIsProof, awaitOrder, endedWithout, giveOrder, mayComeLate, orderFor, whyEnded } from './order.ts'
 import { gatesOf, pointOfNoReturn, stepBack } from './point-of-no-return.ts'
+import { noRoom } from './room-in-group.ts'
 import { type Next, type NodeStep, type View, act, done, isDone, record, stepOf, wait } from './step.ts'
 
 /** A reboot order begins soon after its final check, or not at all. */
@@ -36,29 +39,30 @@ export const reboot: NodeStep = {
     }
     // A look from before the order says nothing about what the order did.
     const look = observed.looks.get(self.node)
-    const verdict = look !== undefined && look.at >= (self.recheck ? self.phaseSince : intended.intendedAt) ? look.verdict : null
+    const verdict = look !== undefined && look.seq >= (self.recheck ? self.phaseSeq : intended.intendedSeq) ? look.verdict : null
     if (verdict !== null && verdict.bootId !== '' && verdict.bootId !== intended.facts.bootId) {
       return record({ type: 'step-done', node: self.node, step: 'reboot', attempt: self.attempt, facts: { bootId: verdict.bootId } })
     }
+    const elapsed = observed.ageMs({ seq: intended.intendedSeq, at: intended.intendedAt }, now)
     const told = observed.rebootOrders.get(self.node)
-    const known = told !== undefined && told.order.id === intended.facts.orderId && told.order.status !== 'absent' && told.order.status !== 'unknown' ? told : null
+    const answered = told !== undefined && told.order.id === intended.facts.orderId && told.order.status !== 'unknown' ? told : null
+    const known = answered?.order.status === 'absent' ? null : answered
     if (!self.recheck) {
-      const takeBack = known === null ? null : whyTakeBack(view, known.order)
+      const takeBack = answered === null ? null : whyTakeBack(view, intended, answered.order)
       // A host that is down does not answer: it is looked at, and told again when a look was answered.
       if (takeBack !== null && !observed.agentFaults.has(self.node)) return act({ kind: 'cancel-reboot', node: self.node, orderId: intended.facts.orderId ?? '', reason: takeBack })
       // Until the agent has said what became of the order it is in doubt; and a host that is up under its old boot may
       // have refused when the order fired. A host that is down does not answer: then it is only looked at.
-      const stillUp = verdict !== null && known !== null && !stillCounts(known.askedAt, askAgainMs, now) && now >= intended.intendedAt + state.stored.plan.policy.rebootDelayMs + firesWithinMs
+      const stillUp = verdict !== null && known !== null && !stillCounts(known.askedAt, askAgainMs, now) && elapsed >= state.stored.plan.policy.rebootDelayMs + firesWithinMs
       // Taken in and not begun: it waits to be sent again, or until it cannot begin any more.
       const waits = known?.order.status === 'accepted'
       // What comes of a doubt depends on the gates: who has just taken over reads them first.
-      const unread = state.window.phase === 'rolling' && observed.gitlab === null && observed.gitlabFault === null
+      const unread = gatesUnread(state, observed)
       if ((known === null && !unread) || waits || stillUp) {
         const ask = awaitOrder(view, 'reboot')
         if (ask.kind === 'do') return ask
       }
     }
-    const elapsed = now - intended.intendedAt
     return lookAgain(view, intended.facts.orderId ?? '') ??
       wait([reason('NOT_REBOOTED', `${self.node} is rebooting for ${formatDuration(elapsed)}`, 'nothing to do: pitstop looks every second')], now + 1000)
   },
@@ -81,12 +85,15 @@ export const reboot: NodeStep = {
   }
 }
 
-/** Before Gitaly's stop everything can be taken back: on an abort, and while a delay runs also when a gate closes. */
-function whyTakeBack(view: View, { status, gitalyStoppedAt }: OrderView): string | null {
+/**
+ * Before Gitaly's stop everything can be taken back: on an abort, and when a gate closes while its delay or its hooks run. Whether
+ * it has begun or is taken back is decided on the host's disk, by who comes first.
+ */
+function whyTakeBack(view: View, intended: StepState, { status, gitalyStoppedAt }: OrderView): string | null {
   const { state } = view
-  if (gitalyStoppedAt !== 0 || (status !== 'running' && status !== 'accepted')) return null
+  if (gitalyStoppedAt !== 0 || (status !== 'running' && status !== 'accepted' && status !== 'absent')) return null
   if (state.window.abort !== null) return state.window.abort.reason
-  // What waits to be sent again cannot begin behind a closed gate; taken back it could not go in this window at all.
-  if (status === 'accepted' || state.stored.plan.policy.rebootDelayMs === 0) return null
-  return gatesOf(view)[0]?.text ?? null
+  // Taken back it could not go in this window at all. What is most likely lost, and what waits to be sent again, does not go behind a closed gate.
+  if (status === 'absent' || (status === 'accepted' && !mayComeLate(view, intended))) return null
+  return (gatesOf(view)[0] ?? noRoom(view))?.text ?? null
 }

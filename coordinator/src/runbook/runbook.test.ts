@@ -1,4 +1,5 @@
 // Single steps, held against what their files promise; the runbook as a whole is tested in the simulated world.
+import { reason } from '@pitstop/shared/fault'
 import t from 'tap'
 import type { Event } from '../domain/event.ts'
 import { apply, emptyState } from '../domain/fold.ts'
@@ -8,6 +9,7 @@ import { type State, nodeOf } from '../domain/state.ts'
 import { runbook } from './index.ts'
 import { judgeEvidence, nextLookAt } from './look.ts'
 import { judgeFinalCheck } from './point-of-no-return.ts'
+import { decide } from './decide.ts'
 import { stage } from './stage.ts'
 import type { View } from './step.ts'
 
@@ -36,6 +38,17 @@ void t.test('an order that the agent never saw is void only when it can no longe
   t.match(conclude(viewAfter([intended], { now: 10, epoch: 2 })), [{ type: 'step-ended' }], 'the agent has been told a newer epoch')
 })
 
+void t.test('an order that was sent once more under our epoch is void only when that copy can no longer begin', async (t) => {
+  const sentAgain = (view: View, id: string): View => ({ ...view, observed: { ...view.observed, sentAgain: new Map([['a', id]]) } })
+  for (const step of ['stage', 'upgrade', 'reboot'] as const) for (const status of ['absent', 'accepted'] as const) {
+    const conclude = (now: number, id: string): readonly Event[] =>
+      runbook.find(({ name }) => name === step)?.conclude?.(sentAgain(viewAfter([{ type: 'step-intended', node: 'a', step, attempt: 1, facts: { orderId: `${step}-1`, notAfter: 5000 } }], { now, epoch: 2 }), id), answer(status), null) ?? []
+    t.same(conclude(10_000, `${step}-1`), [], `${step}, ${status}: the copy may come late`)
+    t.match(conclude(10_001, `${step}-1`), [{ type: 'step-ended' }], 'its time to begin is over everywhere')
+    t.match(conclude(10, 'of another step'), [{ type: 'step-ended' }], 'none was sent')
+  }
+})
+
 void t.test('an answer that is not understood changes nothing', async (t) => {
   for (const step of runbook) t.same(step.conclude?.(viewAfter([{ ...intended, step: step.name }]), answer('unknown'), null) ?? [], [], step.name)
 })
@@ -51,7 +64,7 @@ void t.test('a check without evidence is unknown, and the worst evidence decides
 void t.test('a host that is about to be well is looked at more often, until it is overdue', async (t) => {
   const { self } = viewAfter([])
   const verdict = { status: 'unknown' as const, bootId: 'b2', evidence: [], reasons: [], healthyForMs: 0, gitalyPid: 0, servingSince: 0, bootsSinceOrder: 1, stoppedAt: 0 }
-  const look = { at: 5000, verdict, fault: null, outside: null, recheck: false }
+  const look = { at: 5000, seq: 1, verdict, fault: null, outside: null, recheck: false }
   t.equal(nextLookAt(self, look), 5200)
   t.equal(nextLookAt(self, { ...look, verdict: { ...verdict, status: 'healthy' } }), 6000)
   t.equal(nextLookAt({ ...self, overdue: true }, look), 6000)
@@ -59,7 +72,7 @@ void t.test('a host that is about to be well is looked at more often, until it i
 
 void t.test('the final check lets nobody go when anything speaks against it', async (t) => {
   const view = viewAfter([{ type: 'node-admitted', node: 'a' }, { type: 'node-prepared', node: 'a' }, { type: 'slot-taken', node: 'a' }])
-  const gitlab = { at: 900, weights: { a: 0, b: 5 }, scheduleActive: false, pipelines: [], moving: [] }
+  const gitlab = { at: 900, seq: view.state.seq, weights: { a: 0, b: 5 }, scheduleActive: false, pipelines: [], moving: [] }
   const host = {
     bootId: 'b1', platform: 'p', gitalyPid: 7, gitalyRuns: true, rebootRequired: true, vetoes: [], promises: [], orders: [], currentOrder: null, highestEpoch: 1, clockOffsetMs: 0,
     requestsInFlight: 0, pendingUpdates: [], certificateExpiresAt: 0, protocol: { min: 1, max: 1 }
@@ -72,7 +85,7 @@ void t.test('the final check lets nobody go when anything speaks against it', as
   t.match(judge({ gitlab: { pipelines: [{ id: 1, status: 'running', webUrl: 'u' }] } }), { otherwise: 'wait', reasons: [{ code: 'ASSIGNER_RUNNING' }] })
   t.match(judge({ gitlab: { moving: ['a'] } }), { otherwise: 'postpone', reasons: [{ code: 'MOVES_RUNNING' }] })
   t.match(judge({ host: { gitalyRuns: false } }), { otherwise: 'fail', reasons: [{ code: 'SERVICE_NOT_RUNNING' }] })
-  const upgraded = { ...view.self, steps: { ...view.self.steps, upgrade: { status: 'done' as const, attempt: view.self.attempt, facts: { gitalyPid: 7 }, epoch: 1, intendedAt: 0, endedAt: 0 } } }
+  const upgraded = { ...view.self, steps: { ...view.self.steps, upgrade: { status: 'done' as const, attempt: view.self.attempt, facts: { gitalyPid: 7 }, epoch: 1, intendedAt: 0, endedAt: 0, intendedSeq: 0, endedSeq: 0 } } }
   const afterUpgrade = (gitalyPid: number) => judgeFinalCheck({ ...view, self: upgraded }, 900, { ...gitlab, at: view.now - 100 }, { ...host, gitalyPid })
   t.match(afterUpgrade(7), { otherwise: 'go' })
   t.match(afterUpgrade(8), { otherwise: 'fail', reasons: [{ code: 'SERVICE_UNHEALTHY', text: /restarted since the upgrade \(pid 7, now 8\)/ }] })
@@ -80,4 +93,25 @@ void t.test('the final check lets nobody go when anything speaks against it', as
   t.match(judge({ host: { currentOrder: 'x' } }), { otherwise: 'postpone', reasons: [{ code: 'ORDER_RUNNING' }] })
   t.match(judge({ host: { vetoes: [{ code: 'DISK_FULL', text: 't', hint: 'h' }] } }), { otherwise: 'postpone', reasons: [{ code: 'DISK_FULL' }] })
   t.match(judge({ now: 9_990_000 }), { otherwise: 'wait', reasons: [{ code: 'DOES_NOT_FIT' }] })
+})
+
+void t.test('an opening that is paused switches no assigner off', async (t) => {
+  const effects = (...events: Event[]): string[] => {
+    const state: State = [{ type: 'window-opened', window: 1, by: 'ada', reason: 'r', closesAt: 10_000_000, weights: { a: 5 }, assignerActive: true } as Event, ...events]
+      .reduce((before, event, index) => apply(before, { seq: index + 1, at: index + 1, epoch: 1, event }), emptyState(stored))
+    return decide(state, { ...nothingObserved(1), lostWrite: { leftMs: () => 0 } }, 1000).effects.map(({ kind }) => kind)
+  }
+  const paused: Event = { type: 'window-paused', by: 'ada', reasons: [reason('NOT_NOW', 'incident')] }
+  t.same(effects(), ['set-schedule'])
+  t.same(effects(paused), [])
+  t.same(effects(paused, { type: 'window-resumed', by: 'ada', reason: 'over', failureBudget: 1 }), ['set-schedule'])
+})
+
+void t.test('a window whose store was put back does not close by itself, also where a release before this one had audited it', async (t) => {
+  const restored: Event = { type: 'window-paused', by: 'pitstop', reasons: [reason('STORE_RESTORED', 'this machine has seen epoch 4, the store knows 1')] }
+  const ended: Event[] = [{ type: 'window-settling' }, { type: 'window-audited', differences: [] }]
+  const decided = (...events: Event[]) => { const { state, observed } = viewAfter(events); return decide(state, observed, 1000) }
+  t.match(decided(...ended).record, [{ type: 'window-closed' }])
+  t.match(decided(restored, ...ended), { record: [], effects: [], report: { window: [{ code: 'STORE_RESTORED' }] } })
+  t.match(decided(restored, ...ended, { type: 'window-unpaused', by: 'ada', reason: 'looked' }).record, [{ type: 'window-closed' }])
 })

@@ -7,11 +7,12 @@ export const settle: NodeStep = {
   name: 'settle',
   part: 'prepare',
 
-  next({ self, state, now }: View): Next {
+  next({ self, state, observed, now }: View): Next {
     const { policy } = state.stored.plan
     if (policy.drain === 'none' || isDone(self, 'settle')) return done
-    const until = (stepOf(self, 'zero-weight')?.endedAt ?? now) + policy.settleMs
-    if (now < until) return wait([reason('WAITING', `new projects settle for another ${formatDuration(until - now)}`)], until)
+    const zeroed = stepOf(self, 'zero-weight')
+    const leftMs = policy.settleMs - (zeroed?.endedAt == null || zeroed.endedSeq === null ? 0 : observed.ageMs({ seq: zeroed.endedSeq, at: zeroed.endedAt }, now))
+    if (leftMs > 0) return wait([reason('WAITING', `new projects settle for another ${formatDuration(leftMs)}`)], now + leftMs)
     return record({ type: 'step-done', node: self.node, step: 'settle', attempt: self.attempt, facts: {} })
   }
 }

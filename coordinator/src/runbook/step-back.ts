@@ -12,7 +12,7 @@ export function stepBackPrepared(view: View, because: Reason): Next {
   }
   if (!self.upgraded) return record({ type: 'node-postponed', node: self.node, reasons: [because] })
   const look = observed.looks.get(self.node)
-  if (look?.verdict != null && look.at >= self.phaseSince && look.at >= (stepOf(self, 'upgrade')?.endedAt ?? 0)) {
+  if (look?.verdict != null && look.seq >= self.phaseSeq && look.seq >= (stepOf(self, 'upgrade')?.endedSeq ?? 0)) {
     if (look.verdict.status === 'healthy') return record({ type: 'node-pending-reboot', node: self.node, reasons: [because] })
     if (look.verdict.status === 'unhealthy') return record({ type: 'node-failed', node: self.node, step: 'upgrade', down: true, reasons: look.verdict.reasons })
   }

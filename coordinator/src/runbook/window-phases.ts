@@ -8,10 +8,12 @@ import { assignerPayable, payableWeights } from '../domain/obligations.ts'
 import { budgetSpent, prepareFree } from '../domain/slots.ts'
 import { perState } from '../domain/per-state.ts'
 import type { PlanNode } from '../domain/plan.ts'
-import { type NodeState, type State, isRunning, nodeOf, openObligations } from '../domain/state.ts'
+import { type NodeState, type State, awaitsPerson, isRunning, nodeOf, openObligations } from '../domain/state.ts'
 import { raisedByOthers } from '../domain/weights.ts'
+import { watchAlerts } from './alerts.ts'
 import { drainPipelines, observeGitlab, pauseAssigner, resumeAssigner } from './assigner.ts'
 import type { Draft } from './draft.ts'
+import { seenSinceRestore } from './seen-since-restore.ts'
 import { mayWrite } from './zero-weight.ts'
 
 /** GitLab is read this often while nodes roll, so that a foreign writer is noticed. */
@@ -20,9 +22,9 @@ const gitlabEveryMs = gitlabFreshMs / 4
 const runningNodes: (state: State) => readonly NodeState[] = perState((state) => [...state.nodes.values()].filter(isRunning))
 const waitingNodes: (state: State) => readonly PlanNode[] = perState(({ stored, nodes }) => stored.plan.nodes.filter(({ node }) => nodes.get(node)?.phase === 'waiting'))
 
-/** A weight that somebody else raised is theirs now; a person decides what follows. */
+/** A weight that somebody else raised is theirs now; a person decides what follows. In a store that was put back it may have been pitstop itself. */
 export function foreignWriters(draft: Draft): void {
-  if (draft.observed.inFlight.has('gitlab-write')) return
+  if (draft.observed.inFlight.has('gitlab-write') || awaitsPerson(draft.state)) return
   for (const { obligation, node, weight } of raisedByOthers(draft.state, draft.observed.gitlab)) {
     const text = `weight of ${obligation.subject} (${node.node}, ${node.phase}) was set to ${weight} by somebody else; pitstop had set it to 0, before that it was ${Number(obligation.previous)}`
     draft.record({ type: 'obligation-settled', id: obligation.id, how: 'superseded', by: 'somebody else', text })
@@ -33,7 +35,7 @@ export function foreignWriters(draft: Draft): void {
   }
   if (draft.state.window.phase === 'rolling' && draft.observed.gitlab !== null) {
     const awake = gitlabGates(draft.state, draft.observed.gitlab).filter(({ code }) => code === 'ASSIGNER_ACTIVE')
-    if (awake.length > 0 && draft.observed.gitlab.at >= Math.max(draft.state.windowSteps['drain-pipelines']?.endedAt ?? Infinity, draft.state.window.resumedAt)) draft.halt(awake)
+    if (awake.length > 0 && draft.observed.gitlab.seq >= Math.max(draft.state.windowSteps['drain-pipelines']?.endedSeq ?? Infinity, draft.state.window.resumedSeq)) draft.halt(awake)
   }
 }
 
@@ -43,6 +45,12 @@ export function opening(draft: Draft): void {
     return
   }
   if (draft.observed.frozen !== null) return
+  const { pause } = draft.state.window
+  if (pause !== null) {
+    draft.because(null, pause.reasons)
+    draft.wake(draft.state.window.closesAt)
+    return
+  }
   const view = { state: draft.state, observed: draft.observed, now: draft.now }
   const paused = pauseAssigner(view)
   const next = paused.kind === 'done' ? drainPipelines(view) : paused
@@ -56,6 +64,7 @@ export function rolling(draft: Draft): void {
   const gitlab = draft.observed.gitlab
   if (gitlab === null || !stillCounts(gitlab.at, gitlabEveryMs, draft.now)) draft.take(observeGitlab({ observed: draft.observed, now: draft.now }), null)
   else draft.wake(gitlab.at + gitlabEveryMs)
+  watchAlerts(draft)
 
   const waiting = waitingNodes(draft.state)
   const late = tooLateToPrepare(draft.state, draft.now)
@@ -82,10 +91,16 @@ const leftToPay = perState((state) => payableWeights(state).filter(({ node }) =>
 /** Weights that may go back now, of nodes that are through or were never hurt. */
 export function debts(draft: Draft): void {
   const changes = leftToPay(draft.state)
-  if (changes.length === 0) return
-  const held = mayWrite({ state: draft.state, observed: draft.observed, now: draft.now })
+  if (changes.length === 0 || awaitsPerson(draft.state)) return
+  const view = { state: draft.state, observed: draft.observed, now: draft.now }
+  const held = mayWrite(view)
   if (held !== null) draft.take(held, null)
-  else draft.change(...changes)
+  else draft.change(...changes.filter(({ node }) => {
+    const self = nodeOf(draft.state, node)
+    const unseen = seenSinceRestore({ ...view, self })
+    if (unseen !== null) draft.take(unseen, self)
+    return unseen === null
+  }))
 }
 
 export function closing(draft: Draft): void {
@@ -95,11 +110,16 @@ export function closing(draft: Draft): void {
 }
 
 export function settling(draft: Draft): void {
+  if (awaitsPerson(draft.state)) {
+    draft.because(null, draft.state.window.pause?.reasons ?? [])
+    return
+  }
   const open = openObligations(draft.state)
   const stuck = [...draft.state.nodes.values()].filter((node) => node.phase === 'failed' || node.overdue)
   const returning = runningNodes(draft.state).filter((node) => !node.overdue)
-  if (assignerPayable(draft.state) && open.length > 0) draft.take(resumeAssigner({ state: draft.state, observed: draft.observed, now: draft.now }), null)
-  else if (open.length > 0) draft.because(null, [reason('NOT_NOW', `${open.length} promises are not paid yet`, 'see pitstop obligations')])
+  const lost = draft.observed.lostWeights()
+  if (assignerPayable(draft.state, lost) && open.length > 0) draft.take(resumeAssigner({ state: draft.state, observed: draft.observed, now: draft.now }), null)
+  else if (open.length > 0) draft.because(null, [reason('NOT_NOW', `${open.length} promises are not paid yet${lost === 0 ? '' : `, and ${lost} weights that the restored store had lost are not settled`}`, 'see pitstop obligations')])
   else if (returning.length > 0) draft.because(null, [reason('WAITING', `${returning.map(({ node }) => node).join(', ')} came back late and is still being watched`)])
   // Not while a write may still land, and no more often than GitLab lets us after a fault.
   else if (draft.state.window.audit === null) draft.take(mayWrite({ state: draft.state, observed: draft.observed, now: draft.now }) ?? { kind: 'do', effect: { kind: 'audit' } }, null)

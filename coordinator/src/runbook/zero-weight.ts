@@ -1,9 +1,12 @@
 // Take the node's storages out of the pick for new projects. The previous weight is an obligation before it changes.
 import { reason } from '@pitstop/shared/fault'
 import { stillCounts } from '../domain/observed.ts'
-import { weightObligation } from '../domain/state.ts'
+import { perState } from '../domain/per-state.ts'
+import { awaitsPerson } from '../domain/state.ts'
 import { writesLandBy } from '../domain/weights.ts'
 import { type Next, type NodeStep, type View, done, isDone, record, wait } from './step.ts'
+
+const supersededWeights = perState(({ obligations }) => [...obligations.values()].filter(({ kind, status }) => kind === 'weight' && status === 'superseded'))
 
 export const zeroWeight: NodeStep = {
   name: 'zero-weight',
@@ -14,7 +17,7 @@ export const zeroWeight: NodeStep = {
     if (state.stored.plan.policy.drain === 'none') return done
     if (isDone(self, 'zero-weight')) {
       // Raised by somebody else while the node held a slot and had not gone down: it steps back, and is drained anew when a person resumes.
-      const raised = node.storages.flatMap((storage) => state.obligations.get(weightObligation(storage)) ?? []).filter(({ status }) => status === 'superseded')
+      const raised = supersededWeights(state).filter(({ subject }) => node.storages.includes(subject))
       return raised.length === 0 ? done : record({ type: 'step-ended', node: self.node, step: 'zero-weight', attempt: self.attempt, reasons: raised.map(({ text }) => reason('WEIGHT_CHANGED', text ?? '')) })
     }
     const held = mayWrite(view)
@@ -25,8 +28,9 @@ export const zeroWeight: NodeStep = {
   }
 }
 
-/** Null when a weight write may leave now: none under way, none in doubt, GitLab not asking for patience. */
+/** Null when a write to GitLab may leave now: no restored store that a person has to look at, none under way, none in doubt, GitLab not asking for patience. */
 export function mayWrite({ observed, state, now }: Pick<View, 'observed' | 'state' | 'now'>): Next | null {
+  if (awaitsPerson(state)) return wait(state.window.pause?.reasons ?? [])
   if (observed.inFlight.has('gitlab-write')) return wait([reason('WAITING', 'another write to GitLab is under way')])
   // A wall clock that was set back since would have an hour waited for what lasts half a minute: the shorter wait counts. Of
   // one that was set forward the write itself takes care.

@@ -48,13 +48,18 @@ export class Ledger {
   /** Manifest hash by platform. */
   readonly manifests = new Map<string, string>()
 
-  /** The store was put back, and no person has said since that the window may go on. */
+  /** The store was put back, and no person has said since that the window may go on or end. */
   unsettled = false
   /** Orders that were journaled in what a store lost, and not again: they were given rightly then. */
   readonly lostOrders = new Set<string>()
   /** Promises that were open in what a store lost; and what it found again of such, by the same ids. */
   readonly lostPromises = new Map<string, Promised>()
   readonly found = new Map<string, number | boolean>()
+  /** Those of them that no person has settled yet. */
+  readonly foundOpen = new Set<string>()
+  /** When the store was put back last, and how many rows were left; 0 = it never was. */
+  putBackAt = 0
+  kept = 0
   readonly #plan: Plan
   readonly #entered: { readonly event: Event, readonly row: Row }[] = []
   readonly #fleetEntered: Recorded<FleetEvent>[] = []
@@ -84,14 +89,16 @@ export class Ledger {
   get held(): string | null { return this.unsettled && this.phase === 'rolling' ? 'put back with its store and not resumed' : this.halted ? 'halted' : this.paused ? 'paused' : this.phase !== 'rolling' ? this.phase : null }
 
   /** A store knows its first rows only; what hosts and people did since is so all the same. */
-  putBack({ kept, heard, glass }: Extract<Happening, { what: 'store-put-back' }>): void {
+  putBack({ at, kept, heard, glass }: Extract<Happening, { what: 'store-put-back' }>): void {
     const [entered, fleetEntered] = [this.#entered.splice(0), this.#fleetEntered.splice(0)]
     const asked = [...this.nodes.values()].map(({ node, rebootsAsked }) => ({ node, rebootsAsked }))
     const intents = [...this.intents]
     const promises = [...this.promises.values()]
     Object.assign(this, { phase: 'none', halted: false, paused: false, frozen: false, budget: this.#plan.policy.failureBudget, resumedSeq: 0, lastFreedSeq: 0 })
     for (const entry of this.nodes.values()) Object.assign(entry, untouched(entry.node))
-    for (const map of [this.promises, this.intents, this.manifests, this.found]) map.clear()
+    for (const map of [this.promises, this.intents, this.manifests, this.found, this.foundOpen]) map.clear()
+    this.kept = kept
+    this.putBackAt = at
     for (const { event, row } of entered) if (row.seq <= kept) this.enter(event, row)
     for (const recorded of fleetEntered) if (recorded.seq <= kept) this.enterFleet(recorded)
     for (const { node, rebootsAsked } of asked) this.of(node).rebootsAsked = Math.max(rebootsAsked, this.of(node).rebootsAsked)
@@ -108,7 +115,11 @@ export class Ledger {
   enterFleet(recorded: Recorded<FleetEvent>): void {
     const { event } = recorded
     this.#fleetEntered.push(recorded)
-    if (event.type === 'obligation-found') this.found.set(event.id.replace('found:', ''), event.previous)
+    if (event.type === 'obligation-found') {
+      this.found.set(event.id.replace('found:', ''), event.previous)
+      this.foundOpen.add(event.id)
+    }
+    if (event.type === 'obligation-cleared') this.foundOpen.delete(event.id)
     if (event.type === 'frozen') this.frozen = true
     if (event.type === 'unfrozen') this.frozen = false
   }
@@ -129,8 +140,12 @@ export class Ledger {
         this.budget = event.failureBudget
         this.resumedSeq = row.seq
         return
-      case 'window-unpaused': this.paused = false; return
-      case 'window-aborted': case 'window-closing': this.phase = 'closing'; return
+      case 'window-unpaused': this.paused = this.unsettled = false; return
+      case 'window-aborted':
+        this.phase = 'closing'
+        this.unsettled = false
+        return
+      case 'window-closing': this.phase = 'closing'; return
       case 'window-settling': this.phase = 'settling'; return
       case 'window-closed': this.phase = 'closed'; return
       case 'manifest-resolved': this.manifests.set(event.platform, event.hash); return

@@ -2,6 +2,9 @@
 // they may be; at the end everything is as before or somebody named has it.
 import type { Books, Check } from './timeline.ts'
 
+/** Seen well, a host may go down again while its weight is being put back. */
+const seenBeforeMs = 20_000
+
 export function promises(books: Books): Check {
   const { plan, evidence, ledger, truth, blame } = books
   const own = new Map(plan.nodes.flatMap(({ node, storages }) => storages.map((storage) => [storage, node] as const)))
@@ -43,17 +46,20 @@ export function promises(books: Books): Check {
       }
     },
     happened: (happening) => {
+      if (happening.what === 'weights-sent' || happening.what === 'schedule-sent') heldAfterRestore(happening.what)
       if (happening.what === 'weights-sent') {
         const read = truth.told(happening.by).weights?.weights ?? truth.weights
         for (const [storage, weight] of Object.entries(happening.weights)) {
           if (weight === read[storage] || !own.has(storage)) continue
           const promise = ledger.promises.get(`weight:${storage}`)
           if (promise?.open !== true) blame(`weight of ${storage} is changed to ${weight} without an open promise`)
+          else if (promise.openedSeq <= ledger.kept && weight !== 0 && isUnseen(own.get(storage) ?? '', happening.at)) blame(`weight of ${storage} goes back on the word of a store that was put back: its host is not well`)
           else if (weight !== 0 && weight !== promise.previous) blame(`weight of ${storage} goes to ${weight}; before it was ${String(promise.previous)}`)
           if (!happening.owed.includes(`# weight:${storage}:`)) blame(`weight of ${storage} is changed and the break-glass file does not say what it was`)
         }
       }
       if (happening.what === 'schedule-sent') {
+        if (happening.active && [...ledger.foundOpen].some((id) => id.startsWith('found:weight:'))) blame('the assigner is enabled before a person has settled the weights that a restored store had lost')
         if (ledger.promises.get('assigner')?.open !== true) blame('the assigner is switched without an open promise')
         if (!happening.active && ledger.promises.get('assigner')?.previous === false) blame('the assigner is switched off, and it was somebody else who had enabled it: it was inactive before')
         if (!happening.owed.includes('# assigner:')) blame('the assigner is switched and the break-glass file does not say how it was')
@@ -72,6 +78,16 @@ export function promises(books: Books): Check {
       const handedOver = journal.some(({ event }) => event.type === 'obligation-settled' && event.id === 'assigner' && event.how !== 'paid')
       if (opened?.type === 'window-opened' && opened.assignerActive !== assignerActive && !handedOver && truth.assignerTouchedAt === null) blame('the assigner is not as it was')
     }
+  }
+
+  function heldAfterRestore(what: string): void {
+    if (ledger.unsettled && ledger.phase !== 'none' && ledger.phase !== 'closed') blame(`${what} though the store was put back and no person has said what becomes of the window`)
+  }
+
+  /** Found healthy since, it is proven like any other; a person may have accepted what its log said. */
+  function isUnseen(node: string, at: number): boolean {
+    const isProven = (ledger.of(node).healthyAt ?? 0) > ledger.putBackAt
+    return !isProven && at - (truth.of(node).unwellSince ?? at) > seenBeforeMs
   }
 
   /** What was promised in a journal that is lost is told to a person, or is as it was. */

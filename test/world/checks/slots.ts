@@ -70,10 +70,15 @@ export function slots({ plan, ledger, truth, blame }: Books): Check {
         if (!(asked && ledger.phase === 'rolling' && !ledger.paused)) blame(`${happening.id} was sent while the window was ${ledger.held}`)
       }
       if (happening.what !== 'gitaly-stopped' || happening.id === null) return
-      // What a person asked for by name was counted as down before; so was what a lost journal had ordered.
-      if (ledger.of(happening.node).asked || ledger.lostOrders.has(happening.id)) return
+      // What a lost journal had ordered was counted as down before; so was what a person asked for by name, but it waits for who is on its way.
+      if (ledger.lostOrders.has(happening.id)) return
+      const { asked } = ledger.of(happening.node)
       let down = 1
-      for (const host of truth.hosts.values()) if (host.node !== happening.node && host.downFor !== null && !ledger.of(host.node).writtenOff) down++
+      for (const { node, downFor } of truth.hosts.values()) {
+        if (node === happening.node || downFor === null) continue
+        const { writtenOff, failed, overdue } = ledger.of(node)
+        if (!writtenOff && !(asked && (failed || overdue))) down++
+      }
       if (down > policy.groupSize) blame(`${down} nodes down at once with ${happening.node}, the plan allows ${policy.groupSize}`)
       if (!ledger.of(happening.node).holdsSlot) blame(`${happening.node} went down without a slot`)
     }

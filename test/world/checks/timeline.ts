@@ -21,6 +21,8 @@ export interface Evidence {
   readonly initialWeights: Readonly<Record<string, number>>
   readonly finalWeights: Readonly<Record<string, number>>
   readonly assignerActive: boolean
+  /** A gate on alerts is configured. */
+  readonly alertsAreRead?: boolean
   readonly mostWritesAtOnce: number
   /** Weight writes sent while a lost one could still land. */
   readonly overtakenWrites: number

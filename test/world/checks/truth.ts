@@ -79,6 +79,12 @@ export class Truth {
         learn(this.told(happening.by).knows, 'assigner', happening.active, at)
         this.told(happening.by).schedule = { asked: happening.asked, seq: happening.seq ?? 0, active: happening.active }
         return
+      case 'coordinator-woke': {
+        // It had no chance to act upon what it knew.
+        const { knows } = this.told(happening.by)
+        for (const what of knows.keys()) knows.set(what, at)
+        return
+      }
       case 'coordinator-clock':
         this.told(happening.by).clockSetAt = at
         this.clocksOffMs = Math.max(this.clocksOffMs, 2 * Math.abs(happening.offMs))

@@ -2,6 +2,7 @@
 // named here, never held: they are read from file or environment at each use.
 import * as v from 'valibot'
 import { duration } from '@pitstop/shared/configuration'
+import { baseUrlWithout } from '../base-url.ts'
 import type { TokenSource } from './token.ts'
 
 export interface InstanceSettings {
@@ -26,21 +27,7 @@ export interface GitLabSettings extends InstanceSettings {
   readonly moves: boolean
 }
 
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host)
-
-/** A token must not travel in the clear, nor stand in a URL. */
-function isBaseUrl(text: string): boolean {
-  const url = URL.parse(text)
-  if (url === null || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') return false
-  if (/\/api(?:\/|$)/.test(url.pathname)) return false
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
-}
-
-const baseUrl = v.pipe(
-  v.string(),
-  v.check(isBaseUrl, 'must be https://HOST (http only for loopback) without user, query and /api/v4'),
-  v.transform((text) => text.replace(/\/+$/, ''))
-)
+const baseUrl = baseUrlWithout('/api/v4')
 
 const tokenKeys = {
   'token-file': v.optional(v.pipe(v.string(), v.nonEmpty('must be a path'))),

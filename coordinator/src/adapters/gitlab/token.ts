@@ -2,6 +2,7 @@
 // only into the header of a request: never into a log, an error or an event.
 import { readFile, stat } from 'node:fs/promises'
 import { Fault, type Reason, reason } from '@pitstop/shared/fault'
+import type { FaultCode } from '@pitstop/shared/fault-table'
 import { redact } from '@pitstop/shared/redaction'
 import { isDenied, readHint } from '../file-fault.ts'
 
@@ -11,21 +12,21 @@ export type TokenSource = { readonly file: string } | { readonly env: string }
 export const nameOf = (source: TokenSource): string =>
   'file' in source ? `the file ${redact(source.file)}` : `the environment variable ${redact(source.env)}`
 
-/** @throws Fault GITLAB_TOKEN when it is missing, unreadable or no token. */
-export async function readToken(source: TokenSource): Promise<string> {
-  const text = 'file' in source ? await readTokenFile(source.file) : process.env[source.env]
+/** @param of whose token: for messages, and for the code. @throws Fault GITLAB_TOKEN, or the code given, when it is missing, unreadable or no token. */
+export async function readToken(source: TokenSource, of: { readonly code: FaultCode, readonly name: string } = { code: 'GITLAB_TOKEN', name: 'GitLab' }): Promise<string> {
+  const text = 'file' in source ? await readTokenFile(source.file, of.code) : process.env[source.env]
   const token = text?.trim() ?? ''
-  if (token === '') throw new Fault('GITLAB_TOKEN', `There is no GitLab token in ${nameOf(source)}`, { hint: `put the token into ${nameOf(source)}` })
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new Fault('GITLAB_TOKEN', `What is in ${nameOf(source)} is no token: it has spaces, lines or odd characters`, { hint: 'put the bare token there, nothing else' })
+  if (token === '') throw new Fault(of.code, `There is no ${of.name} token in ${nameOf(source)}`, { hint: `put the token into ${nameOf(source)}` })
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new Fault(of.code, `What is in ${nameOf(source)} is no token: it has spaces, lines or odd characters`, { hint: 'put the bare token there, nothing else' })
   return token
 }
 
-async function readTokenFile(file: string): Promise<string> {
+async function readTokenFile(file: string, as: FaultCode): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error'
-    throw new Fault('GITLAB_TOKEN', `The token file ${redact(file)} cannot be read (${code})`, { hint: isDenied(error) ? readHint(redact(file)) : 'put the token there, readable by the user that runs the coordinator' })
+    throw new Fault(as, `The token file ${redact(file)} cannot be read (${code})`, { hint: isDenied(error) ? readHint(redact(file)) : 'put the token there, readable by the user that runs the coordinator' })
   }
 }
 

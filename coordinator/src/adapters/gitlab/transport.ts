@@ -1,4 +1,4 @@
-// HTTP to one GitLab instance; the only user of undici. Reads may be repeated within their deadline; a write is
+// HTTP to one GitLab instance; beside adapters/alerts the only user of undici. Reads may be repeated within their deadline; a write is
 // sent once, on a fresh connection (a kept one may be closing under it), and never repeated by anybody here.
 // Redirects are not followed: a token goes nowhere but to the configured URL.
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -154,7 +154,7 @@ async function prepare(client: pg.ClientBase, deadlineMs: number): Promise<strin
 /** Without it a fail-over to a server that lacks what was journaled looks like the same database. @param user the database's user. */
 export const untoldOrigin = (user: string): Reason => reason('STORE_RESTORED',
   'the database server does not tell its cluster and timeline: whether it was failed over or restored is seen by this machine\'s memory and by the agents alone',
-  `as its superuser, in this database: GRANT EXECUTE ON FUNCTION pg_control_system(), pg_current_wal_lsn(), pg_walfile_name(pg_lsn) TO "${user}"; where that cannot be, stop every coordinator before a planned fail-over`)
+  `as its superuser, in this database: GRANT EXECUTE ON FUNCTION pg_control_system(), pg_current_wal_lsn(), pg_walfile_name(pg_lsn) TO "${user}"; a coordinator that runs takes its lease anew once; where that cannot be, stop every coordinator before a planned fail-over`)
 
 /** Cluster and timeline: a promoted standby has another timeline, a dump that was read in another cluster. Empty = this server does not tell. */
 async function originOf(client: pg.ClientBase): Promise<string> {

@@ -48,5 +48,5 @@ export class PresentOrigin {
   has(lead: Lead): boolean { return this.#leads.has(lead) }
 }
 
-const elsewhere = (was: string, is: string): Fault =>
-  new Fault('STORE_UNAVAILABLE', `the database's address leads to another server now (cluster/timeline ${is}); a connection to the former one (${was}) is not used any more`)
+const elsewhere = (was: string, is: string): Fault => new Fault('STORE_UNAVAILABLE', was === '' ? `the database server tells its cluster and timeline by now (${is}); a connection from before is not used any more`
+  : `the database's address leads to another server now (cluster/timeline ${is}); a connection to the former one (${was}) is not used any more`)

@@ -7,6 +7,7 @@ import { type Event, eventVersion, type FleetEvent, type Recorded } from '../../
 import { wrongField } from '../../domain/event-shape.ts'
 import { unknownTerm } from '../../domain/known-events.ts'
 import { type StoredPlan, openPlan } from '../../domain/plan.ts'
+import { isPlausibleEpoch } from '../../domain/restored.ts'
 import type { LeaseRow, Store, StreamEvent } from '../../ports.ts'
 import type { Schema } from './schema.ts'
 import { storeFault } from './store-fault.ts'
@@ -45,7 +46,9 @@ export function sqlStore({ db, fleet, now, shared, origin, prepared }: SqlStoreP
   /** What we hold, we hold of the database that we took it from: a promoted standby may lack what we know. */
   let takenFrom: string | null = null
   const requireSameDatabase = (): void => {
-    if (takenFrom !== null && origin() !== takenFrom) throw new Fault('LEASE_LOST', `the database was failed over or restored meanwhile (cluster/timeline ${takenFrom}, now ${origin()})`)
+    if (takenFrom === null || origin() === takenFrom) return
+    throw new Fault('LEASE_LOST', takenFrom === '' ? `the database server tells its cluster and timeline (${origin()}) and did not when the lease was taken: it is taken anew`
+      : `the database was failed over or restored meanwhile (cluster/timeline ${takenFrom}, now ${origin()})`)
   }
   /** @throws Fault STALE_EPOCH, LEASE_LOST */
   const requireHeld = async (tx: Transaction<Schema>, epoch: number): Promise<void> => {
@@ -71,8 +74,8 @@ export function sqlStore({ db, fleet, now, shared, origin, prepared }: SqlStoreP
       if (shared && before.expires_at > clock.now && before.holder !== holder && !isRow(before, abandoned)) return null
       if (judged !== undefined && before.epoch !== judged) return null
       const epoch = Math.max(before.epoch, above) + 1
-      // What cannot be read back is never written: it would be the store's end.
-      if (!Number.isSafeInteger(epoch)) throw new Fault('STORE_CORRUPT', `no epoch above ${Math.max(before.epoch, above)} can be written`, { hint: 'find out who says that it has seen this one: pitstop-agent status on each host, store-memory.json here' })
+      // What cannot be read back, or what agents would not be believed with, is never written: it would be the store's end.
+      if (!isPlausibleEpoch(epoch, epoch)) throw new Fault('STORE_CORRUPT', `no epoch above ${Math.max(before.epoch, above)} can be written`, { hint: 'find out who says that it has seen this one: pitstop-agent status on each host, store-memory.json here' })
       if (restored.length > 0) await tx.insertInto('meta').values({ key: 'restoring', value: JSON.stringify(restored) }).onConflict((conflict) => conflict.column('key').doUpdateSet({ value: JSON.stringify(restored) })).execute()
       const row = { fleet, holder, address, api, epoch, expires_at: clock.now + ttlMs }
       await tx.updateTable('lease').set(row).where('fleet', '=', fleet).execute()
@@ -104,6 +107,10 @@ export function sqlStore({ db, fleet, now, shared, origin, prepared }: SqlStoreP
       return row === undefined || row.epoch === 0 ? null : asRow(row)
     }),
 
+    noteFiled: (epoch) => guarded('note that the break-glass file is written', async () => {
+      await db.updateTable('meta').set({ value: sql`value || ${sql.lit(filed)}` }).where('key', '=', 'lease-terms').where('value', 'like', `${epoch} %`).where('value', 'not like', `%${filed}`).execute()
+    }),
+
     append: (epoch, stream, at, events, window) => guarded('journal', () => transaction(async (tx) => {
       await requireHeld(tx, epoch)
       if (window === 'close') await tx.deleteFrom('windows').where('fleet', '=', fleet).execute()
@@ -121,8 +128,8 @@ export function sqlStore({ db, fleet, now, shared, origin, prepared }: SqlStoreP
     }),
 
     // One statement, so that no stream is read later than another: whoever goes on behind the last number misses nothing.
-    readAll: (afterSeq) => guarded('read the journal', async () =>
-      (await db.selectFrom('journal').selectAll().where('seq', '>', afterSeq).orderBy('seq').execute()).map((row) => ({ stream: row.stream, recorded: recordedIn<Event | FleetEvent>(row) }))),
+    readAll: (afterSeq, most) => guarded('read the journal', async () =>
+      (await db.selectFrom('journal').selectAll().where('seq', '>', afterSeq).orderBy('seq').$if(most !== undefined, (query) => query.limit(most ?? 0)).execute()).map((row) => ({ stream: row.stream, recorded: recordedIn<Event | FleetEvent>(row) }))),
 
     savePlan: (stored) => guarded('save the plan', async () => {
       await db.insertInto('plans').values({ hash: stored.hash, bytes: stored.bytes, created_at: stored.plan.createdAt }).onConflict((conflict) => conflict.column('hash').doNothing()).execute()
@@ -173,9 +180,13 @@ export function sqlStore({ db, fleet, now, shared, origin, prepared }: SqlStoreP
 
 const termsOf = (epoch: number, ttlMs: number): string => `${epoch} ${ttlMs}`
 
-function termsIn(text: string | null | undefined, epoch: number): { readonly ttlMs?: number } {
+/** Behind the terms; releases that do not know it read what stands before. */
+const filed = ' filed'
+
+function termsIn(text: string | null | undefined, epoch: number): Pick<LeaseRow, 'ttlMs' | 'filed'> {
   const [of, ttlMs] = (text ?? '').split(' ').map(Number)
-  return of === epoch && Number.isSafeInteger(ttlMs) && ttlMs !== undefined && ttlMs > 0 ? { ttlMs } : {}
+  if (of !== epoch) return {}
+  return { ...Number.isSafeInteger(ttlMs) && ttlMs !== undefined && ttlMs > 0 ? { ttlMs } : {}, ...text?.endsWith(filed) === true ? { filed: true } : {} }
 }
 
 const isRow = (row: Schema['lease'], { holder, epoch, expiresAt }: Partial<LeaseRow> = {}): boolean => row.holder === holder && row.epoch === epoch && row.expires_at === expiresAt

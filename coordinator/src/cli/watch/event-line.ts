@@ -18,7 +18,7 @@ function describe(event: Event | FleetEvent): string {
     case 'window-rolling': return 'rolling'
     case 'window-halted': return `HALTED${because(event.reasons)}`
     case 'window-paused': return `paused${because(event.reasons)}`
-    case 'window-unpaused': return `pause lifted by ${event.by}: ${event.reason}; the halt stays`
+    case 'window-unpaused': return `pause lifted by ${event.by}: ${event.reason}; a halt stays`
     case 'window-resumed': return `resumed by ${event.by}: ${event.reason}`
     case 'window-aborted': return `aborted by ${event.by}: ${event.reason}`
     case 'window-closing': return `closing${because(event.reasons)}`

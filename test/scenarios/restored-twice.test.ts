@@ -1,0 +1,144 @@
+// One backup that is put back more than once, in the simulated world: whoever has seen to a restore has seen to it for every
+// machine, and for the process that lives on. And what a machine that only stood by remembers afterwards.
+import t from 'tap'
+import type { Coordinator } from '@pitstop/coordinator/engine/coordinator'
+import { coordinatorIn } from '../world/coordinator-in-world.ts'
+import { Process } from '../world/process.ts'
+import { World, minutes } from '../world/world.ts'
+
+interface Seat { readonly process: Process, readonly coordinator: Coordinator }
+
+let started = 0
+
+async function bootOn(world: World, machine: string): Promise<Seat> {
+  const process = new Process(`${machine}/${++started}/ab`, world.clock, machine)
+  const coordinator = coordinatorIn(world, process)
+  await world.settle(coordinator.start())
+  return { process, coordinator }
+}
+
+function severalMachines(): World {
+  const world = new World({ nodes: 3 })
+  world.memories = new Map()
+  world.embeddedStore = false
+  return world
+}
+
+const told = ({ store }: World): number => store.rows.filter(({ recorded }) => (recorded.event as { readonly type: string }).type === 'store-restored').length
+
+async function handOverAll(world: World, { coordinator }: Seat): Promise<void> {
+  for (const { id } of await world.settle(coordinator.lostPromises())) await world.settle(coordinator.handOver({ kind: 'hand-over', obligation: id, by: 'ada', reason: 'seen to' }))
+}
+
+void t.test('under a coordinator that lives on: each time it is put back is told once, and no later take-over is one', async (t) => {
+  const world = severalMachines()
+  const { coordinator } = await bootOn(world, 'vm-1')
+  world.coordinator = coordinator
+  await world.makePlan()
+  await world.openWindow()
+  await world.until(() => world.has('window-rolling'))
+  await world.say({ kind: 'pause' })
+  const copy = world.store.copy()
+  // A network that hiccups: nobody renews in time, and the same process takes the lease anew.
+  const hiccup = async (): Promise<number> => {
+    const epoch = world.store.lease?.epoch ?? 0
+    if (world.store.lease !== null) world.store.lease = { ...world.store.lease, expiresAt: 0, holder: 'nobody' }
+    t.ok(await world.clock.runUntil(() => coordinator.acting && (world.store.lease?.epoch ?? 0) > epoch, 2 * minutes))
+    return told(world)
+  }
+  t.equal(await hiccup(), 0)
+  for (const time of ['first', 'second', 'third']) {
+    world.putBackStore(copy)
+    t.same([await hiccup(), await hiccup(), await hiccup()], [1, 1, 1], `the ${time} time`)
+  }
+})
+
+void t.test('as the documents say, with a second machine: when its turn comes nothing is held against the store', async (t) => {
+  const world = severalMachines()
+  let first = await bootOn(world, 'vm-1')
+  let second = await bootOn(world, 'vm-2')
+  world.coordinator = first.coordinator
+  await world.makePlan()
+  const copy = world.store.copy()
+  for (const open of [true, false]) {
+    if (open) await world.openWindow()
+    await world.clock.runUntil(() => false, minutes)
+    for (const { process } of [first, second]) world.kill(process)
+    world.putBackStore(copy, 'vm-1')
+    first = await bootOn(world, 'vm-1')
+    second = await bootOn(world, 'vm-2')
+    t.equal(told(world), 1)
+    await handOverAll(world, first)
+  }
+  await world.clock.runUntil(() => false, minutes)
+  world.kill(first.process)
+  t.ok(await world.clock.runUntil(() => second.coordinator.acting, 5 * minutes))
+  t.equal(told(world), 1, 'nothing was put back since')
+})
+
+void t.test('a machine that was off all that time holds nothing against the store either: it knew the copy by its own name', async (t) => {
+  const world = severalMachines()
+  let first = await bootOn(world, 'vm-1')
+  const second = await bootOn(world, 'vm-2')
+  world.coordinator = first.coordinator
+  const copy = world.store.copy()
+  await world.settle(first.coordinator.freeze('ada', 'a row that the copy lacks'))
+  await world.clock.runUntil(() => false, 1000)
+  world.kill(second.process)
+  for (const _ of ['once', 'twice']) {
+    world.kill(first.process)
+    world.putBackStore(copy, 'vm-1')
+    first = await bootOn(world, 'vm-1')
+    t.equal(told(world), 1)
+    await handOverAll(world, first)
+  }
+  t.match(world.memories?.get('vm-2'), { incarnation: 'first' })
+  world.kill(first.process)
+  const third = await bootOn(world, 'vm-2')
+  t.ok(await world.clock.runUntil(() => third.coordinator.acting, 5 * minutes))
+  t.equal(told(world), 1)
+})
+
+void t.test('a machine that stands by on a store that was seen to goes on remembering it, and notices when that one is put back', async (t) => {
+  const world = severalMachines()
+  let first = await bootOn(world, 'vm-1')
+  let second = await bootOn(world, 'vm-2')
+  world.coordinator = first.coordinator
+  await world.makePlan()
+  const copy = world.store.copy()
+  for (const { process } of [first, second]) world.kill(process)
+  world.putBackStore(copy, 'vm-1')
+  // vm-1 has a memory of a row more, and sees to it; vm-2 knows the store by its former name.
+  world.memories?.set('vm-1', { incarnation: 'first', epoch: 1, seq: 99 })
+  first = await bootOn(world, 'vm-1')
+  t.equal(told(world), 1)
+  second = await bootOn(world, 'vm-2')
+  const { id } = await world.store.incarnation()
+  t.match(world.memories?.get('vm-2'), { incarnation: id, epoch: 2 })
+  const later = world.store.copy()
+  world.coordinator = first.coordinator
+  await world.openWindow()
+  await world.until(() => world.has('window-rolling'))
+  await world.clock.runUntil(() => false, 1000)
+  for (const { process } of [first, second]) world.kill(process)
+  world.putBackStore(later, 'vm-2')
+  for (const host of world.hosts.values()) host.faults.unreachable = true
+  second = await bootOn(world, 'vm-2')
+  await world.clock.runUntil(() => second.coordinator.acting, 2 * minutes)
+  t.equal(told(world), 2, 'by its memory alone: no agent answers')
+})
+
+void t.test('a standby does not take a store that knows less for its own before somebody has seen to it, and does then', async (t) => {
+  const world = severalMachines()
+  const first = await bootOn(world, 'vm-1')
+  world.coordinator = first.coordinator
+  await world.makePlan()
+  world.memories?.set('vm-2', { incarnation: 'another', epoch: 1, seq: 99 })
+  const second = await bootOn(world, 'vm-2')
+  await world.clock.runUntil(() => false, minutes)
+  t.match(world.memories?.get('vm-2'), { incarnation: 'another', seq: 99 })
+  world.kill(first.process)
+  t.ok(await world.clock.runUntil(() => second.coordinator.acting, 5 * minutes))
+  t.equal(told(world), 1)
+  t.match(world.memories?.get('vm-2'), { incarnation: (await world.store.incarnation()).id })
+})
