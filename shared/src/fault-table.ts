@@ -55,7 +55,7 @@ export const faultTable = {
   BUDGET_SPENT: kind('FAILED_PRECONDITION', 409, false, 'The failure budget of the plan is spent', 'settle the nodes named: retry or write-off'),
   BLIND: kind('UNAVAILABLE', 503, true, 'Idle nodes cannot be reached either: the coordinator itself is cut off', 'check the coordinator\'s network'),
   // Orders, by the agent
-  ORDER_REUSED: kind('ABORTED', 409, false, 'The order id was seen before with other content', 'report this as a bug of the coordinator'),
+  ORDER_REUSED: kind('ABORTED', 409, false, 'The order id was seen before with other content', 'after a restore of the store the host has it from the time that was lost: pitstop node retry NODE --again; else report this as a bug of the coordinator'),
   ORDER_RUNNING: kind('RESOURCE_EXHAUSTED', 409, true, 'Another order is being carried out', 'wait for the order named'),
   ORDER_CANCELLED: kind('FAILED_PRECONDITION', 409, false, 'The order was taken back', 'a person\'s retry makes a new one'),
   EXPIRED: kind('FAILED_PRECONDITION', 409, false, 'The order\'s not-after has passed', 'the next window starts the node again'),

@@ -121,7 +121,7 @@ function enter(next: Making, { event, at, seq, epoch }: Recorded<Event>): void {
 
     case 'obligation-opened': {
       const { id, kind, subject, previous } = event
-      next.setObligation({ id, kind, subject, node: event.node, previous, openedAt: at, status: 'open', settledBy: null, text: null })
+      next.setObligation({ id, kind, subject, node: event.node, previous, openedAt: at, openedSeq: seq, status: 'open', settledBy: null, text: null })
       return
     }
     case 'obligation-settled': {

@@ -15,9 +15,9 @@ export const payableWeights: (state: State) => readonly WeightChange[] = perStat
     return kind === 'weight' && node !== null && phase !== undefined && (leftOver || weightPayable.has(phase)) ? [{ node, storage: subject, to: 'previous' }] : []
   }))
 
-/** Neither drained nor found healthy since the store was put back: what became of it in the time that was lost, its journal does not say. */
-export const isDoubted = ({ window }: State, { slotFreedSeq, steps }: NodeState): boolean =>
-  slotFreedSeq < window.restoredSeq && (steps['zero-weight']?.intendedSeq ?? 0) < window.restoredSeq
+/** Owed from before the store was put back, and not found healthy since: what became of the node in the time that was lost, its journal does not say. */
+export const isDoubted = (state: State, { node: name, slotFreedSeq }: NodeState): boolean =>
+  slotFreedSeq < state.window.restoredSeq && openObligations(state).some(({ node, openedSeq }) => node === name && openedSeq < state.window.restoredSeq)
 
 /** The assigner comes last, when all own weights are settled, also those that a restored store had lost. */
 export const assignerPayable = (state: State, lostWeights: number): boolean =>

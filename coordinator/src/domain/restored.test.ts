@@ -151,15 +151,17 @@ void t.test('where the file and the journal do not agree on what was before, a p
 
 void t.test('after a restore a weight is owed by a look, and the assigner comes after what was lost', async (t) => {
   const why = whyRestored({ ...facts, epoch: 1 })
+  const owed: Event = { type: 'obligation-opened', id: 'weight:a', kind: 'weight', subject: 'a', node: 'a', previous: 5 }
   const drained: Event = { type: 'step-intended', node: 'a', step: 'zero-weight', attempt: 1, facts: {} }
   const healthy: Event = { type: 'node-healthy', node: 'a', bootId: 'b', outageMs: 1 }
   const doubted = (...events: Event[]): boolean => isDoubted(journal(opened, ...events), nodeOf(journal(opened, ...events), 'a'))
   const [paused] = pauseRestored(journal(opened), why)
   if (paused === undefined) throw new Error('paused')
-  t.equal(doubted(drained, healthy), false)
-  t.equal(doubted(drained, healthy, paused), true)
-  t.equal(doubted(drained, paused, healthy), false, 'proven since')
-  t.equal(doubted(paused, drained), false, 'drained since')
+  t.equal(doubted(owed, drained, healthy), false)
+  t.equal(doubted(owed, drained, healthy, paused), true)
+  t.equal(doubted(owed, drained, paused, healthy), false, 'proven since')
+  t.equal(doubted(owed, drained, paused, drained), true, 'drained anew, and owed from before')
+  t.equal(doubted(paused, owed, drained), false, 'owed since')
   const settling = journal(opened, assignerPromised, { type: 'window-settling' })
   t.equal(assignerPayable(settling, 0), true)
   t.equal(assignerPayable(settling, 1), false)

@@ -77,6 +77,7 @@ export interface Obligation {
   readonly node: string | null
   readonly previous: number | boolean
   readonly openedAt: number
+  readonly openedSeq: number
   readonly status: 'open' | 'paid' | 'superseded' | 'void'
   readonly settledBy: string | null
   readonly text: string | null

@@ -31,7 +31,7 @@ export interface NodeView {
   readonly version: number
 }
 
-export interface ObligationView extends Obligation {
+export interface ObligationView extends Omit<Obligation, 'openedSeq'> {
   readonly because: Reason | null
   readonly payByHand: string | null
 }

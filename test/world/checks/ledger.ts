@@ -60,6 +60,8 @@ export class Ledger {
   /** When the store was put back last, and how many rows were left; 0 = it never was. */
   putBackAt = 0
   kept = 0
+  /** When it was halted or paused last: at that very moment its coordinator has not heard yet that this is stored. */
+  stoppedAt = 0
   readonly #plan: Plan
   readonly #entered: { readonly event: Event, readonly row: Row }[] = []
   readonly #fleetEntered: Recorded<FleetEvent>[] = []
@@ -133,8 +135,14 @@ export class Ledger {
         if (event.window > 1) for (const entry of this.nodes.values()) if (!entry.done) entry.rebootsAsked++
         return
       case 'window-rolling': this.phase = 'rolling'; return
-      case 'window-halted': this.halted = true; return
-      case 'window-paused': this.paused = true; return
+      case 'window-halted':
+        this.halted = true
+        this.stoppedAt = row.at
+        return
+      case 'window-paused':
+        this.paused = true
+        this.stoppedAt = row.at
+        return
       case 'window-resumed':
         this.halted = this.paused = this.unsettled = false
         this.budget = event.failureBudget

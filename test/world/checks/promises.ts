@@ -1,5 +1,6 @@
 // 4. Nothing is left behind: previous values are journaled, true and in the break-glass file before the change; paid when
 // they may be; at the end everything is as before or somebody named has it.
+import type { Event } from '@pitstop/coordinator/domain/event'
 import type { Books, Check } from './timeline.ts'
 
 /** Seen well, a host may go down again while its weight is being put back. */
@@ -68,10 +69,12 @@ export function promises(books: Books): Check {
     ended: () => {
       nothingLost('the end')
       if (ledger.phase !== 'closed') return
-      const { initialWeights, finalWeights, assignerActive, journal } = evidence
+      const { initialWeights, finalWeights, assignerActive, journal, happenings } = evidence
+      const told: Event[] = [...journal.map(({ event }) => event), ...happenings.flatMap((happening) => (happening.what === 'store-put-back' ? happening.lost.map(({ recorded }) => recorded.event as Event) : []))]
       for (const [storage, weight] of Object.entries(initialWeights)) {
         if (finalWeights[storage] === weight || truth.foreign.has(storage)) continue
-        const handedOver = journal.some(({ event }) => event.type === 'obligation-settled' && event.id === `weight:${storage}` && event.how !== 'paid')
+        // Also in a journal that is lost: the person who took it over knows.
+        const handedOver = told.some((event) => event.type === 'obligation-settled' && event.id === `weight:${storage}` && event.how !== 'paid')
         if (!handedOver) blame(`weight of ${storage} was ${weight} and is left at ${finalWeights[storage] ?? 'nothing'}`)
       }
       const opened = journal.filter(({ event }) => event.type === 'window-opened').at(-1)?.event

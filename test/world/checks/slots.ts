@@ -65,7 +65,7 @@ export function slots({ plan, ledger, truth, blame }: Books): Check {
     },
     happened: (happening) => {
       // Also one that was sent before: it may be what lets it begin.
-      if (happening.what === 'order-sent' && ledger.held !== null) {
+      if (happening.what === 'order-sent' && ledger.held !== null && happening.at > ledger.stoppedAt) {
         const { asked } = ledger.of(happening.node)
         if (!(asked && ledger.phase === 'rolling' && !ledger.paused)) blame(`${happening.id} was sent while the window was ${ledger.held}`)
       }
