@@ -19,10 +19,14 @@ export async function rebootedBehindTheCopy(t: Test, fleet: LocalFleet, first: H
   t.equal(fleet.gitlab.world.weights()[first.node], 0, 'its weight is owed, and the copy does not know')
 }
 
-/** Resumes or aborts as a person does who is told that a write of the lost time may still land: once more when it cannot any longer. */
-export async function saidToRestored({ pitstop }: Pick<LocalFleet, 'pitstop'>, word: 'resume' | 'abort', coordinator = 0): Promise<{ readonly exit: number, readonly stderr: string }> {
+/** Resumes or aborts as a person does who is told that a write of the lost time may still land. */
+export const saidToRestored = ({ pitstop }: Pick<LocalFleet, 'pitstop'>, word: 'resume' | 'abort', coordinator = 0): Promise<{ readonly exit: number, readonly stderr: string }> =>
+  onceLanded(() => pitstop(['window', word, '--reason', 'the store was looked at'], { coordinator }))
+
+/** Said once more when such a write cannot land any longer. */
+async function onceLanded<T extends { readonly stderr: string }>(say: () => Promise<T>): Promise<T> {
   for (const until = Date.now() + 30_000;;) {
-    const said = await pitstop(['window', word, '--reason', 'the store was looked at'], { coordinator })
+    const said = await say()
     if (!said.stderr.includes('may still land') || Date.now() > until) return said
   }
 }
@@ -32,7 +36,7 @@ export async function settledByHand(t: Test, { pitstop, gitlab, hosts }: LocalFl
   for (const { id } of (await owed({ pitstop })).filter((promise) => promise.id.startsWith('found:weight:'))) {
     const storage = id.replace('found:weight:', '')
     gitlab.world.personSets(storage, before[storage] ?? 0)
-    t.equal((await pitstop(['obligations', 'hand-over', id, '--reason', 'put back by hand'])).exit, 0)
+    t.equal((await onceLanded(() => pitstop(['obligations', 'hand-over', id, '--reason', 'put back by hand']))).exit, 0)
   }
   t.match(await saidToRestored({ pitstop }, 'abort'), { exit: 0 })
   await pitstop(['window', 'watch', '--stay'])

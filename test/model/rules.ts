@@ -58,8 +58,9 @@ export const pitstop: Rules = {
   idOf: (attempt) => orderId({ planHash: 'plan', node: 'n1', step: 'reboot', attempt }),
   raisesAttemptItself: false,
   absentIsProof: (now, epoch, intended) => absentIsProof(
-    { observed: { epoch }, now: at(now) } as Parameters<typeof absentIsProof>[0],
-    { epoch: intended.epoch, facts: { notAfter: at(intended.notAfter) } } as Parameters<typeof absentIsProof>[1]),
+    // A coordinator's own clock does not jump here: what is over by it is over.
+    { observed: { epoch, ageMs: () => Infinity }, now: at(now) } as unknown as Parameters<typeof absentIsProof>[0],
+    { epoch: intended.epoch, intendedAt: 0, facts: { notAfter: at(intended.notAfter) } } as Parameters<typeof absentIsProof>[1]),
   absenceCountsFrom: 'asked',
   persistsBeforeAnswering: true,
   refusesOlderEpochs: true,

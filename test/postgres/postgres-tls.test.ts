@@ -101,7 +101,12 @@ void t.test('a password comes from a file, as it stands there; what is wrong wit
   refused(t, await outcome(at(verified), file('wrong', `${secret}x\n`)), { text: /password authentication failed for user "pitstop"/, hint: /store-password-file/ })
   refused(t, await outcome(at(verified), file('empty', '\n')), { text: /empty is empty/, hint: /write the database user's password into/ })
   refused(t, await outcome(at(verified), join(folder, 'nowhere')), { text: /nowhere cannot be read \(ENOENT\)/, hint: /store-password-file/ })
+  const sockets = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length
+  const had = sockets()
   refused(t, await outcome(at(verified), null), { text: /asks for a password, and there is none/, hint: /store-password-file/ })
+  // The server would wait a minute for that password, and a process that ends for the connection.
+  for (const end = Date.now() + 5000; sockets() > had && Date.now() < end;) await new Promise((resolve) => { setTimeout(resolve, 10) })
+  t.ok(sockets() <= had, 'nothing of it is left open')
 
   const before = process.env['PGPASSFILE']
   t.teardown(() => { if (before === undefined) delete process.env['PGPASSFILE']; else process.env['PGPASSFILE'] = before })

@@ -1,5 +1,5 @@
 // What an adversary found: each was a way to hurt somebody twice, to leave something behind, or to wait for ever.
-import { reason } from '@pitstop/shared/fault'
+import { Fault, reason } from '@pitstop/shared/fault'
 import t from 'tap'
 import { checkHistory } from '../world/check-history.ts'
 import { World, minutes } from '../world/world.ts'
@@ -118,6 +118,52 @@ void t.test('with a reboot delay, a gate that closes before Gitaly stops takes t
     await world.clock.runUntil(() => false, 10 * minutes)
     t.equal(stops(world), 0, what)
   }
+})
+
+for (const hold of ['abort', 'pause'] as const) {
+  void t.test(`a host that can write nothing, not even that its reboot is taken back, is looked at and overdue in the end (${hold})`, async (t) => {
+    const world = await World.opened({ policy: { groupSize: 1, rebootDelayMs: 30_000 } })
+    const { agent } = world.host(0)
+    await world.until(() => [...agent.orders.values()].some(({ step, view }) => step === 'reboot' && view.status === 'running'))
+    const looks = { total: 0, atCancel: 0 }
+    let unseen = 0
+    let cancels = 0
+    const health = agent.health.bind(agent)
+    agent.health = (...asked) => { looks.total++; return health(...asked) }
+    agent.cancel = () => {
+      cancels++
+      if (cancels > 1 && looks.total === looks.atCancel) unseen++
+      looks.atCancel = looks.total
+      throw new Fault('STATE_UNREADABLE', 'decision.json cannot be written: ENOSPC')
+    }
+    // Its unit cannot write "begun" either.
+    for (const each of agent.orders.values()) if (each.step === 'reboot') each.unit = null
+    await world.say({ kind: hold })
+    await world.clock.runUntil(() => false, 10_000)
+    t.match((await world.view()).nodes[0]?.reasons, [{ code: 'STATE_UNREADABLE', text: /ENOSPC/ }, { code: 'NOT_REBOOTED' }], 'the reason is told')
+    await world.until(() => world.node(0).overdue, 30 * minutes)
+    t.equal(unseen, 0, 'a refused cancel is followed by a look')
+    t.same(world.troubles, [])
+    t.same(checkHistory(world), [])
+  })
+}
+
+void t.test('an agent that refuses every question after a take-over keeps an abort from ending no longer than its deadline', async (t) => {
+  const world = await World.opened({ policy: { groupSize: 1 } })
+  const { agent } = world.host(0)
+  await world.until(() => [...agent.orders.values()].some(({ step, view }) => step === 'upgrade' && view.status === 'running'))
+  const refuse = (): never => { throw new Fault('STATE_UNREADABLE', 'epoch.json cannot be written: ENOSPC') }
+  agent.describe = refuse
+  agent.health = refuse
+  world.kill()
+  await world.boot()
+  await world.clock.runUntil(() => false, minutes)
+  await world.say({ kind: 'abort' })
+  await world.until(() => world.node(0).overdue, 60 * minutes)
+  await world.say({ kind: 'write-off', node: 'gitaly-01.test' })
+  await world.untilClosed()
+  t.equal(world.phase(0), 'written-off')
+  t.same(world.troubles, [])
 })
 
 void t.test('a node that was written off stays with its person, whatever its agent says later', async (t) => {

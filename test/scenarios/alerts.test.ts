@@ -51,6 +51,74 @@ void t.test('alerts of nodes that are down by our doing or just back hold nobody
   t.ok(world.clock.now() - quiet.clock.now() < 1000, 'it took no longer than without')
 })
 
+void t.test('an alert of our own doing that outlives the watch takes no neighbour\'s reboot back and holds nobody', async (t) => {
+  for (const [nodes, groupSize, endsAfterMs] of [[6, 2, minutes], [6, 1, 4 * minutes], [10, 1, 10 * minutes]] as const) {
+    const options = { nodes, policy: { groupSize, prepareAhead: 4, canaryFirst: false, watchMs: 30_000, rebootDelayMs: 20_000 } }
+    const { world, alerts } = await opened(options)
+    const quiet = await World.opened(options)
+    for (const each of [world, quiet]) [...each.hosts.values()].forEach((host, index) => { host.times = { ...host.times, rebootMs: 20_000 + 9000 * index } })
+    for (const host of world.hosts.values()) alerts.watch(host, endsAfterMs)
+    await quiet.untilClosed()
+    await ends(t, world)
+    t.equal(world.history.happenings.some(({ what }) => what === 'cancel-sent'), false)
+    const laterMs = world.clock.now() - quiet.clock.now()
+    t.equal(laterMs < 1000, endsAfterMs < 5 * minutes, `${laterMs} ms later: what fires for longer is no trace of the reboot`)
+  }
+})
+
+void t.test('what is ordered is taken back neither for one failed reading nor for an alert', async (t) => {
+  for (const what of ['GitLab', 'alerts', 'an alert'] as const) {
+    const { world, alerts } = await opened({ policy: { groupSize: 1, rebootDelayMs: 40_000 } })
+    await world.until(() => [...world.host(0).agent.orders.values()].some(({ step, view }) => step === 'reboot' && view.status === 'running'))
+    let left = 1
+    const failsOnce = (): 'error' | 'well' => left-- > 0 ? 'error' : 'well'
+    if (what === 'GitLab') world.gitlab.faults.readGoes = (_, kind) => kind === 'other' ? failsOnce() : 'well'
+    else if (what === 'alerts') alerts.goes = failsOnce
+    const alert = what === 'an alert' ? alerts.start('GitalyFileServerDown', 'gitaly-99.test') : null
+    await world.until(() => !world.host(0).up)
+    if (alert === null) t.ok(left <= 0, what)
+    else {
+      t.match((await world.view()).gates, [{ code: 'ALERT_FIRING' }], 'it holds the next')
+      alerts.end(alert)
+    }
+    await ends(t, world)
+    t.equal(world.history.happenings.some(({ what: happened }) => happened === 'cancel-sent'), false)
+  }
+})
+
+void t.test('a node that never comes back holds nobody by its alert once it is written off', async (t) => {
+  const { world, alerts } = await opened({ policy: { groupSize: 1 } })
+  world.host(0).faults.boot = 'never'
+  alerts.watch(world.host(0), 1000)
+  await world.until(() => world.node(0).overdue)
+  await world.say({ kind: 'write-off', node: 'gitaly-01.test' })
+  await world.say({ kind: 'resume', raiseBudgetBy: 1 })
+  await world.until(() => [1, 2, 3].every((index) => world.phase(index) === 'done'))
+  t.ok(world.history.happenings.some(({ what }) => what === 'alert-started'))
+  t.same(checkHistory(world), [])
+})
+
+void t.test('an alert of no node that a failed node causes refuses its reboot, and says how that comes about', async (t) => {
+  const { world, alerts } = await opened({ policy: { groupSize: 1 } })
+  world.host(0).faults.boot = 'startup-error'
+  await world.until(() => !world.host(0).up)
+  const alert = alerts.start('GitalyServiceApdexLow')
+  await world.until(() => world.phase(0) === 'failed')
+  world.host(0).faults = {}
+  const first = 'gitaly-01.test'
+  await world.say({ kind: 'retry', node: first, mode: 'reboot' })
+  await world.clock.runUntil(() => false, minutes)
+  t.equal(world.phase(0), 'failed')
+  t.match((await world.view()).nodes.find(({ node }) => node === first)?.reasons, [{ code: 'ALERT_FIRING', hint: /if gitaly-01\.test causes it, being down: silence it/ }])
+  // Silenced it is not told any more.
+  alerts.end(alert)
+  await world.clock.runUntil(() => false, minutes)
+  await world.say({ kind: 'retry', node: first, mode: 'reboot' })
+  await world.until(() => world.phase(0) === 'done')
+  await world.say({ kind: 'resume' })
+  await ends(t, world)
+})
+
 void t.test('an alert of a node that has been done for a while, or was not yet begun, holds the others', async (t) => {
   for (const index of [0, 3]) {
     const { world, alerts } = await opened({ nodes: 6, policy: { groupSize: 1, prepareAhead: 1 } })

@@ -59,6 +59,16 @@ void t.test('an inactive assigner is refused unless it is intended, and then sta
   t.same(checkHistory(intended), [])
 })
 
+void t.test('a preflight in mid-window does not call the assigner off for no reason: pitstop has it off, and owes it', async (t) => {
+  const world = await World.opened()
+  await world.until(() => world.has('window-rolling'))
+  t.notOk(world.gitlab.scheduleActive)
+  t.same((await world.settle(world.coordinator.preflight(world.plan.plan))).problems, [])
+  await world.untilClosed()
+  world.gitlab.setScheduleAs('ada', false)
+  t.match((await world.settle(world.coordinator.preflight({ ...world.plan.plan, opensAt: world.clock.now(), closesAt: world.clock.now() + 300 * minutes }))).problems, [{ code: 'ASSIGNER_INACTIVE' }])
+})
+
 void t.test('a pipeline is told to end once, and one that takes its time is only read from then on', async (t) => {
   const world = new World({ policy: { livePipelines: 'cancel' } })
   world.gitlab.pipelinesLinger = true

@@ -1,9 +1,10 @@
 // Doubt, in both directions: the coordinator dies when a step is intended, before anything of it has happened, or when it has
 // happened and the outcome is not journaled yet. Its successor looks first, and does what is missing once; never both, never again.
+import { Fault } from '@pitstop/shared/fault'
 import t from 'tap'
 import { checkHistory } from '../world/check-history.ts'
 import type { Happening } from '../world/history.ts'
-import { World } from '../world/world.ts'
+import { World, minutes } from '../world/world.ts'
 
 const node = 'gitaly-02.test'
 
@@ -80,3 +81,25 @@ for (const { step, node: of, sent, done, looked } of doubts) {
     })
   }
 }
+
+void t.test('a reboot order that was lost is not taken for over because our own clock was set forward: it may still come', async (t) => {
+  const world = new World({ policy: { groupSize: 1 } })
+  const steady = world.transit
+  let sent = false
+  let arrived = false
+  world.transit = { call: (host, call, deliver) => {
+    if (call.order !== 'reboot' || sent) return steady.call(host, call, deliver)
+    sent = true
+    world.clock.after(10_000, () => { arrived = true; void Promise.resolve().then(deliver).catch(() => undefined) })
+    return new Promise((_, reject) => { world.clock.after(3000, () => { reject(new Fault('AGENT_UNREACHABLE', 'lost')) }) })
+  } }
+  await world.openDespiteKills()
+  await world.until(() => sent)
+  await world.clock.runUntil(() => false, 1000)
+  world.setClock(minutes)
+  await world.clock.runUntil(() => false, 4000)
+  await world.say({ kind: 'pause' })
+  await world.until(() => world.phase(0) === 'done')
+  t.ok(arrived)
+  t.same(checkHistory(world), [])
+})

@@ -125,3 +125,78 @@ void t.test('a weight put back by a lost write on a node that has failed since g
   t.notOk(world.events().some(({ event }) => event.type === 'obligation-settled' && event.how === 'superseded'))
   t.same(checkHistory(world), [])
 })
+
+/** Watched, its weight put back, and relapsed: it is down, and pitstop may not set it to 0 again, because somebody else has taken storages out. */
+async function relapsedAtTheFloor(): Promise<World> {
+  const world = await World.opened({ policy: { groupSize: 1, activeStorageFloor: 3, prepareAhead: 1 }, closesInMs: 60 * minutes })
+  world.host(0).faults.relapseAfterMs = 20_000
+  await world.until(() => world.gitlab.weights[first] === 100 && world.phase(0) === 'returning')
+  world.gitlab.writeAs('bob', { 'spare-1': 0, 'spare-2': 0 })
+  await world.until(() => world.phase(0) === 'failed')
+  world.host(0).faults = {}
+  return world
+}
+
+void t.test('a reboot asked for by name is given back when its drain is refused: the node can be taken over, and drained once there is room', async (t) => {
+  const world = await relapsedAtTheFloor()
+  await world.say({ kind: 'retry', node: first, mode: 'reboot' })
+  await world.until(() => world.phase(0) === 'failed')
+  t.match(world.node(0).reasons, [{ code: 'WEIGHT_FLOOR' }])
+  t.equal(reboots(world, first), 1)
+  world.gitlab.writeAs('bob', { 'spare-1': 1, 'spare-2': 1 })
+  await world.until(() => world.gitlab.weights[first] === 0)
+  await world.say({ kind: 'retry', node: first, mode: 'reboot' })
+  await world.until(() => world.phase(0) === 'done')
+  t.equal(reboots(world, first), 2)
+  t.same(checkHistory(world), [])
+})
+
+void t.test('a reboot asked for by name whose drain GitLab refuses for good is given back', async (t) => {
+  const world = await World.opened({ policy: { groupSize: 1 } })
+  world.host(0).faults.relapseAfterMs = 20_000
+  await world.until(() => world.gitlab.weights[first] === 100 && world.phase(0) === 'returning')
+  world.gitlab.faults.writeGoes = () => 'forbidden'
+  await world.until(() => world.phase(0) === 'failed')
+  await world.say({ kind: 'retry', node: first, mode: 'reboot' })
+  await world.until(() => world.phase(0) === 'failed')
+  t.match(world.node(0).reasons, [{ code: 'GITLAB_FORBIDDEN' }])
+  await world.say({ kind: 'write-off', node: first })
+  t.same(checkHistory(world), [])
+})
+
+for (const ends of ['abort', 'closing time'] as const) {
+  void t.test(`a window ends on ${ends} though a node that a person wants rebooted cannot be drained`, async (t) => {
+    const world = await World.opened({ policy: { groupSize: 1 }, closesInMs: 60 * minutes })
+    world.host(0).faults.relapseAfterMs = 20_000
+    await world.until(() => world.gitlab.weights[first] === 100 && world.phase(0) === 'returning')
+    let limited = 0
+    world.gitlab.faults.writeGoes = () => { limited++; return 'refused' }
+    await world.until(() => world.phase(0) === 'failed')
+    world.host(0).faults = {}
+    await world.say({ kind: 'retry', node: first, mode: 'reboot' })
+    await world.until(() => limited > 2)
+    t.equal(world.phase(0), 'down', 'GitLab asks for patience')
+    if (ends === 'abort') await world.say({ kind: 'abort' })
+    await world.until(() => world.phase(0) === 'failed', 60 * minutes)
+    world.gitlab.faults.writeGoes = () => 'well'
+    await world.say({ kind: 'write-off', node: first })
+    await world.untilClosed()
+    t.equal(reboots(world, first), 1)
+    t.same(checkHistory(world), [])
+  })
+}
+
+void t.test('drained anew, a node is rebooted no sooner than new projects have settled', async (t) => {
+  const world = await World.opened({ policy: { groupSize: 1 } })
+  world.host(0).faults.relapseAfterMs = 20_000
+  await world.until(() => world.phase(0) === 'failed')
+  world.host(0).faults = {}
+  await world.say({ kind: 'retry', node: first, mode: 'reboot' })
+  await world.until(() => world.phase(0) === 'done')
+  const { happenings } = world.history
+  const zeroed = happenings.findLast((each) => each.what === 'weights-written' && each.after[first] === 0 && each.before[first] !== 0)
+  const stopped = happenings.findLast((each) => each.what === 'gitaly-stopped' && each.node === first)
+  t.ok((stopped?.at ?? 0) - (zeroed?.at ?? Infinity) >= world.policy.settleMs)
+  t.equal(reboots(world, first), 2)
+  t.same(checkHistory(world), [])
+})

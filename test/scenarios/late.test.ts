@@ -74,3 +74,20 @@ void t.test('a predecessor whose clock was behind: its write is waited out by th
   t.same(world.gitlab.weights, world.initialWeights)
   t.same(checkHistory(world), [])
 })
+
+void t.test('a node that came back late and relapses while it is watched: the assigner waits, and the audit is made of what is so then', async (t) => {
+  const world = await World.opened({ policy: { groupSize: 1, watchMs: 5 * minutes }, closesInMs: 60 * minutes })
+  world.host(0).faults.boot = { slowMs: 30 * minutes }
+  world.host(0).faults.relapseAfterMs = 2 * minutes
+  await world.until(() => world.node(0).overdue)
+  await world.say({ kind: 'abort' })
+  await world.until(() => world.phase(0) === 'failed')
+  await world.clock.runUntil(() => false, minutes)
+  t.notOk(world.gitlab.scheduleActive, 'it was watched, and is drained now')
+  t.equal(world.gitlab.weights['gitaly-01.test'], 0)
+  await world.say({ kind: 'write-off', node: 'gitaly-01.test' })
+  await world.untilClosed()
+  t.match((await world.view()).audit, [{ code: 'WEIGHT_CHANGED', text: /gitaly-01\.test: 100 at opening, 0 now/ }])
+  t.ok(world.gitlab.scheduleActive)
+  t.same(checkHistory(world), [])
+})

@@ -27,6 +27,8 @@ function severalMachines(): World {
 const told = ({ store }: World): number => store.rows.filter(({ recorded }) => (recorded.event as { readonly type: string }).type === 'store-restored').length
 
 async function handOverAll(world: World, { coordinator }: Seat): Promise<void> {
+  // What was under way to GitLab lands first.
+  await world.clock.runUntil(() => false, minutes)
   for (const { id } of await world.settle(coordinator.lostPromises())) await world.settle(coordinator.handOver({ kind: 'hand-over', obligation: id, by: 'ada', reason: 'seen to' }))
 }
 

@@ -88,3 +88,23 @@ void t.test('a lease with an epoch that no agent would be believed with is not t
   await t.rejects(world.boot(), { code: 'STORE_CORRUPT', message: /no epoch above 8000000000000000/ })
   t.ok([...world.hosts.values()].every(({ agent }) => agent.highestEpoch <= 1), 'nobody was told')
 })
+
+for (const past of [false, true]) {
+  void t.test(`a plan that a newer release wrote to ${past ? 'is past closing: it is named, and keeps nobody from acting' : 'may be opened again: whoever cannot read it does not act'}`, async (t) => {
+    const world = await remembering({ nodes: 2, closesInMs: 60 * minutes })
+    await world.makePlan()
+    await world.openWindow()
+    await world.untilClosed()
+    if (past) await world.clock.runUntil(() => false, 60 * minutes)
+    world.kill()
+    const read = world.store.read.bind(world.store)
+    world.store.read = async (stream, after) => {
+      if (stream === world.plan.hash) throw new Fault('STORE_NEWER', 'event 7 has format 9')
+      return await read(stream, after)
+    }
+    await world.boot()
+    t.equal(world.coordinator.acting, past)
+    if (past) t.match(world.warnings.filter((text) => text.includes('cannot be read')), [/plan .* cannot be read.*format 9/])
+    else t.match(world.coordinator.standing, { code: 'STORE_NEWER' })
+  })
+}

@@ -124,7 +124,8 @@ export class Operator {
       else if (gitlab.weights[subject] === 0 && previous !== 0) {
         const host = hosts.get(node ?? '')
         if (host !== undefined && !await this.#mended(host)) continue
-        gitlab.writeAs('ada', { [subject]: Number(previous) })
+        // What no journal says any more, people know or decide.
+        gitlab.writeAs('ada', { [subject]: typeof previous === 'number' ? previous : this.#world.initialWeights[subject] ?? 0 })
       }
       await this.#say({ kind: 'hand-over', obligation: id })
     }

@@ -5,7 +5,7 @@ import type { History, What } from './history.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 /** How a write goes. `partly`: the answer says well, and of what was to change the first key stays as it was. `error`: GitLab says 502, and did what it was asked or did not. */
-export type WriteGoes = 'well' | 'partly' | 'refused' | 'lost-before' | 'lost-after' | 'error-before' | 'error-after' | { readonly landsAfterMs: number }
+export type WriteGoes = 'well' | 'partly' | 'refused' | 'forbidden' | 'lost-before' | 'lost-after' | 'error-before' | 'error-after' | { readonly landsAfterMs: number }
 
 export interface GitLabFaults {
   /** Called at each weight write: how this one goes. */
@@ -142,8 +142,9 @@ export class SimulatedGitLab {
     }
     const waits = typeof goes === 'object' || goes === 'lost-before' || goes === 'lost-after'
     if (waits) await this.#clock.sleep(this.requestTimeoutMs - 10)
-    this.#tell({ what: 'write-answered', write, how: goes === 'partly' ? 'well' : goes === 'well' || goes === 'refused' ? goes : 'unknown' })
+    this.#tell({ what: 'write-answered', write, how: goes === 'partly' ? 'well' : goes === 'well' || goes === 'refused' ? goes : goes === 'forbidden' ? 'refused' : 'unknown' })
     if (goes === 'refused') throw new Fault('GITLAB_RATE_LIMITED', 'GitLab limits the request rate')
+    if (goes === 'forbidden') throw new Fault('GITLAB_FORBIDDEN', 'GitLab does not allow this')
     if (waits) throw new Fault('GITLAB_TIMEOUT', 'GitLab did not answer in time')
     if (goes !== 'well' && goes !== 'partly') throw new Fault('GITLAB_ERROR', 'GitLab answered 502')
   }

@@ -32,7 +32,7 @@ void t.test('an alert of a node is ours from its reboot order until it is done, 
   const held = ['ALERT_FIRING']
   const path: readonly (readonly [Event, readonly string[]])[] = [
     [admitted, held], [{ type: 'node-prepared', node: 'a' }, held], [taken, held], [intended, []], [{ type: 'step-done', node: 'a', step: 'reboot', attempt: 1, facts: { bootId: 'c' } }, []],
-    [{ type: 'node-healthy', node: 'a', bootId: 'c', outageMs: 1 }, []], [{ type: 'node-done', node: 'a' }, held]
+    [{ type: 'node-healthy', node: 'a', bootId: 'c', outageMs: 1 }, []], [{ type: 'node-done', node: 'a' }, []]
   ]
   for (const [index, [event, expected]] of path.entries()) {
     const state = after(...opened, ...path.slice(0, index + 1).map(([each]) => each))
@@ -43,8 +43,32 @@ void t.test('an alert of a node is ours from its reboot order until it is done, 
   t.same(gate(after(...opened, admitted, taken, intended, failed)), [], 'a node that failed and is down is known')
   t.same(gate(after(...opened, admitted, taken, intended, failed, { type: 'node-retried', node: 'a', by: 'ada', reason: 'r', mode: 'reboot' })), [], 'who asks for it as it is means it')
   t.same(gate(after(...opened, admitted, taken, intended, failed, { type: 'node-retried', node: 'a', by: 'ada', reason: 'r', mode: 'recheck' })), [])
-  t.same(gate(after(...opened, admitted, taken, intended, failed, { type: 'node-written-off', node: 'a', by: 'ada', reason: 'r' })), held, 'written off it is somebody else\'s')
+  t.same(gate(after(...opened, admitted, taken, intended, failed, { type: 'node-written-off', node: 'a', by: 'ada', reason: 'r' })), [], 'who took it over knows')
   t.same(gate(after(...opened, admitted, taken, intended, { type: 'step-ended', node: 'a', step: 'reboot', attempt: 1, reasons: [] })), held, 'its reboot did not come about: it is up')
+})
+
+void t.test('an alert that began before its node was done may outlive the watch by minutes; one that began since is somebody else\'s at once', async (t) => {
+  const state = after(...opened, admitted, taken, intended, { type: 'node-healthy', node: 'a', bootId: 'c', outageMs: 1 }, { type: 'node-done', node: 'a' })
+  const doneAt = state.nodes.get('a')?.phaseSince ?? 0
+  const held = (since: number, at: number): number => alertGate(state, { reading: { at, firing: [{ gate: 'g', name: 'Down', node: 'a', since }] }, fault: null }, at).length
+  t.equal(held(doneAt - 1, doneAt), 0)
+  t.equal(held(doneAt - 1, doneAt - 1), 0, 'read before it was done')
+  t.equal(held(doneAt - 1, doneAt + 299_999), 0)
+  t.equal(held(doneAt - 1, doneAt + 300_000), 1, 'it does not end by itself')
+  t.equal(held(doneAt, doneAt + 1), 1, 'it began since')
+  t.equal(held(doneAt - 1, doneAt - 300_000), 1, 'the clock was set back')
+})
+
+void t.test('while a node is down and failed, an alert of no node of the plan says what to do if that node causes it', async (t) => {
+  const hints = (state: State, node: string | null): (string | undefined)[] => alertGate(state, { reading: { at: now, firing: firing(node) }, fault: null }, now).map(({ hint }) => hint)
+  const usual = hints(after(...opened), null)
+  t.match(usual, [/nothing to do here/])
+  const down = after(...opened, admitted, taken, intended, failed)
+  for (const state of [down, apply(down, { seq: 20, at: 20, epoch: 1, event: { type: 'node-retried', node: 'a', by: 'ada', reason: 'r', mode: 'reboot' } })]) {
+    t.match(hints(state, null), [/if a causes it, .*silence it in Alertmanager, .*--reboot .*mend the node by hand/])
+    t.match(hints(state, 'elsewhere'), [/if a causes it/])
+    t.same(hints(state, 'b'), usual)
+  }
 })
 
 void t.test('an old reading, one of the future and one that failed open nothing; a fault stands beside what was read before it', async (t) => {

@@ -10,7 +10,15 @@ export interface PromiseLine {
   readonly previous: number | boolean
 }
 
-const weightLine = /^# (weight:(.+)): weight of \2 was (\d{1,2}|100)(?:, node (\S+))?$/
+/** In place of a weight that nobody knows any more: told all the same, and never paid by pitstop. No weight is a boolean. */
+export const unknownWeight = false
+export const isUnknownWeight = ({ kind, previous }: Pick<PromiseLine, 'kind' | 'previous'>): boolean => kind === 'weight' && typeof previous !== 'number'
+
+/** As people read it. */
+export const wordedPrevious = ({ kind, previous }: Pick<PromiseLine, 'kind' | 'previous'>): string =>
+  kind === 'assigner' ? previous === true ? 'active' : 'inactive' : typeof previous === 'number' ? String(previous) : 'not known'
+
+const weightLine = /^# (weight:(.+)): weight of \2 was (\d{1,2}|100|not known)(?:, node (\S+))?$/
 const assignerLine = /^# (assigner): assigner was (active|inactive)$/
 const writtenLine = /^# written \S+ \S+ by (\S+), epoch (\d{1,15}), entry (\d{1,15});/m
 const planLine = /^# pitstop: .*\(plan ([0-9a-f]{8,64}), window \d+\)\.$/m
@@ -19,7 +27,7 @@ export const standbyMark = '# standby: '
 
 export const promiseLines = (text: string): PromiseLine[] => text.split('\n').flatMap((line): PromiseLine[] => {
   const weight = weightLine.exec(line)
-  if (weight !== null) return [{ id: weight[1] ?? '', kind: 'weight', subject: weight[2] ?? '', node: weight[4] ?? null, previous: Number(weight[3]) }]
+  if (weight !== null) return [{ id: weight[1] ?? '', kind: 'weight', subject: weight[2] ?? '', node: weight[4] ?? null, previous: weight[3] === 'not known' ? unknownWeight : Number(weight[3]) }]
   const assigner = assignerLine.exec(line)
   return assigner === null ? [] : [{ id: assigner[1] ?? '', kind: 'assigner', subject: 'weight assigner', node: null, previous: assigner[2] === 'active' }]
 })

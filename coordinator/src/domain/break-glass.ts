@@ -1,7 +1,7 @@
 // The text of the break-glass file: what a person puts back when nothing of pitstop is left. Whoever acts writes what is owed
 // and from which entry of the journal it knows; whoever stands by writes who acts instead. Read back by break-glass-lines.ts.
 // Pure. It must never drop a promise that no journal holds.
-import { standbyMark, withoutStandby } from './break-glass-lines.ts'
+import { standbyMark, withoutStandby, wordedPrevious } from './break-glass-lines.ts'
 import { type ByHand, type Promised, payByHand } from './obligations.ts'
 import { type State, openObligations } from './state.ts'
 
@@ -21,7 +21,7 @@ export interface Acting { readonly holder: string, readonly address: string, rea
 const instant = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')}Z`
 
 const glassLine = (byHand: ByHand, each: Promised): string =>
-  `# ${each.id}: ${each.kind === 'weight' ? `weight of ${each.subject} was ${Number(each.previous)}` : `assigner was ${each.previous === true ? 'active' : 'inactive'}`}${each.node === null ? '' : `, node ${each.node}`}\n${payByHand(byHand, each)}`
+  `# ${each.id}: ${each.kind === 'weight' ? `weight of ${each.subject}` : 'assigner'} was ${wordedPrevious(each)}${each.node === null ? '' : `, node ${each.node}`}\n${payByHand(byHand, each)}`
 
 /** In the order in which they may be paid: the assigner would overwrite weights that are still to come. */
 const payable = (promises: readonly Promised[]): Promised[] =>

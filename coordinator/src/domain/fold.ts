@@ -62,6 +62,8 @@ function enter(next: Making, { event, at, seq, epoch }: Recorded<Event>): void {
     next.setNode({ ...before, ...change(before), version: seq })
   }
   const phase = (name: string, to: NodePhase, change: Partial<NodeState> = {}): void => { node(name, () => ({ phase: to, phaseSince: at, phaseSeq: seq, ...change })) }
+  /** What was compared with the snapshot has changed since. */
+  const auditIsOld = (): void => { if (next.window.audit !== null) next.window = { ...next.window, audit: null } }
   const final = (name: string, to: NodePhase, change: Partial<NodeState> = {}): void => { phase(name, to, { holdsSlot: false, overdue: false, ...change }) }
 
   switch (event.type) {
@@ -115,18 +117,22 @@ function enter(next: Making, { event, at, seq, epoch }: Recorded<Event>): void {
     case 'node-failed': return phase(event.node, 'failed', { holdsSlot: event.down, overdue: false, askedFor: false, unproven: true, failedStep: event.step, reasons: event.reasons })
     case 'node-overdue': return node(event.node, () => ({ overdue: true, reasons: event.reasons }))
     case 'node-skipped': return final(event.node, 'skipped')
-    case 'node-written-off': return final(event.node, 'written-off', { slotFreedAt: at, slotFreedSeq: seq })
+    case 'node-written-off':
+      auditIsOld()
+      return final(event.node, 'written-off', { slotFreedAt: at, slotFreedSeq: seq })
     case 'node-retried': return node(event.node, (before) => retried(before, event.mode, at, seq))
     case 'node-reported': return node(event.node, () => ({ reportedSeq: seq }))
 
     case 'obligation-opened': {
       const { id, kind, subject, previous } = event
+      auditIsOld()
       next.setObligation({ id, kind, subject, node: event.node, previous, openedAt: at, openedSeq: seq, status: 'open', settledBy: null, text: null })
       return
     }
     case 'obligation-settled': {
       const before = next.obligations.get(event.id)
       if (before === undefined) throw damaged(seq, `settles ${event.id}, which was never promised`)
+      auditIsOld()
       next.setObligation({ ...before, status: event.how, settledBy: event.by, text: event.text })
       return
     }

@@ -11,8 +11,19 @@ import { isOwnRestore } from './weights.ts'
 /** Older readings of GitLab than this do not open a gate. */
 export const gitlabFreshMs = 60_000
 
-/** Reasons why no further node may begin; empty = open. */
+/** Reasons why no further node may begin; empty = open. What cannot be read and firing alerts hold no more than that. */
 export function closedGates(state: State, observed: Observed, now: number): Reason[] {
+  const reasons = gatesThatTakeBack(state, observed, now)
+  if (observed.gitlabFault !== null) reasons.push(observed.gitlabFault.reason)
+  if (observed.gitlab === null || !stillCounts(observed.gitlab.at, gitlabFreshMs, now)) {
+    if (observed.gitlabFault === null) reasons.push(reason('GITLAB_UNREACHABLE', 'GitLab has not been read lately', 'nothing to do: it is being read'))
+  }
+  if (observed.alerts !== null) reasons.push(...alertGate(state, observed.alerts, now))
+  return reasons
+}
+
+/** Those that also take back a reboot which is ordered and has not begun: somebody's word, a spent budget, and what was seen in GitLab. One reading that failed would cost the node its window. */
+export function gatesThatTakeBack(state: State, observed: Observed, now: number): Reason[] {
   const { window } = state
   const reasons: Reason[] = []
   if (window.phase !== 'rolling') reasons.push(reason('NOT_NOW', `the window is ${window.phase}`))
@@ -20,11 +31,7 @@ export function closedGates(state: State, observed: Observed, now: number): Reas
   if (window.pause !== null) reasons.push(...window.pause.reasons)
   if (observed.frozen !== null) reasons.push(reason('FROZEN', `frozen by ${observed.frozen.by}: ${observed.frozen.reason}`))
   if (budgetSpent(state) && window.halt === null) reasons.push(budgetReason(state))
-  if (observed.gitlabFault !== null) reasons.push(observed.gitlabFault.reason)
-  if (observed.gitlab === null || !stillCounts(observed.gitlab.at, gitlabFreshMs, now)) {
-    if (observed.gitlabFault === null) reasons.push(reason('GITLAB_UNREACHABLE', 'GitLab has not been read lately', 'nothing to do: it is being read'))
-  } else reasons.push(...gitlabGates(state, observed.gitlab))
-  if (observed.alerts !== null) reasons.push(...alertGate(state, observed.alerts, now))
+  if (observed.gitlab !== null && stillCounts(observed.gitlab.at, gitlabFreshMs, now)) reasons.push(...gitlabGates(state, observed.gitlab))
   return reasons
 }
 

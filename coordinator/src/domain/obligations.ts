@@ -1,6 +1,7 @@
 // Promises to put something back: when each may be paid, why it is not yet, and how a person pays it by hand.
 import { type Reason, reason } from '@pitstop/shared/fault'
 import type { WeightChange } from './effect.ts'
+import { isUnknownWeight } from './break-glass-lines.ts'
 import { perState } from './per-state.ts'
 import { type NodePhase, type NodeState, type Obligation, type State, awaitsPerson, openObligations } from './state.ts'
 
@@ -53,10 +54,13 @@ export function payByHand({ gitlab, assigner }: ByHand, obligation: Promised): s
       : `curl -sf -X PUT -H "PRIVATE-TOKEN: $${assigner.url === gitlab ? 'TOKEN' : 'ASSIGNER_TOKEN'}" "${assigner.url}/api/v4/projects/${encodeURIComponent(assigner.project)}/pipeline_schedules/${assigner.schedule}?active=${String(obligation.previous)}" | grep -Eo '"active": *${String(obligation.previous)}' ${paid}`
   }
   const settings = `${gitlab}/api/v4/application/settings`
+  // Where nobody knows what it was, the person who pays writes it into the quotes; without that jq ends with an error, and nothing is sent.
+  const weight = isUnknownWeight(obligation) ? '(env.WEIGHT | tonumber)' : String(Number(obligation.previous))
   // The whole hash goes back: GitLab sets every storage that is left out to 0. Without a hash nothing is sent.
-  const filter = `{repository_storages_weighted: ((.repository_storages_weighted // error("no weights in the answer")) + {${JSON.stringify(obligation.subject)}: ${Number(obligation.previous)}})}`
-  const answered = `.repository_storages_weighted[${JSON.stringify(obligation.subject)}] == ${Number(obligation.previous)}`
-  return `curl -sf ${header} ${settings} | jq ${shellQuoted(filter)} | curl -sf -X PUT ${header} -H 'Content-Type: application/json' --data-binary @- ${settings} | jq -e ${shellQuoted(answered)} ${paid}`
+  const filter = `{repository_storages_weighted: ((.repository_storages_weighted // error("no weights in the answer")) + {${JSON.stringify(obligation.subject)}: ${weight}})}`
+  const answered = `.repository_storages_weighted[${JSON.stringify(obligation.subject)}] == ${weight}`
+  const asked = isUnknownWeight(obligation) ? "export WEIGHT=''; " : ''
+  return `${asked}curl -sf ${header} ${settings} | jq ${shellQuoted(filter)} | curl -sf -X PUT ${header} -H 'Content-Type: application/json' --data-binary @- ${settings} | jq -e ${shellQuoted(answered)} ${paid}`
 }
 
 const shellQuoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
@@ -64,6 +68,7 @@ const shellQuoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}
 /** What GitLab shows of a promise that a person takes over. @param now null = it shows nothing of the kind. */
 export function shownNow({ kind, previous }: Pick<Promised, 'kind' | 'previous'>, now: number | boolean | null): string {
   const worded = (value: number | boolean): string => kind === 'weight' ? String(Number(value)) : value === true ? 'the assigner active' : 'the assigner inactive'
+  if (isUnknownWeight({ kind, previous })) return `GitLab ${now === null ? 'does not show it' : `shows ${worded(now)}`}; what it was is not known`
   if (now === null) return `GitLab does not show it; it was ${worded(previous)}`
   return now === previous ? `GitLab shows ${worded(now)}, as it was` : `GitLab shows ${worded(now)}, it was ${worded(previous)}`
 }

@@ -13,6 +13,8 @@ export interface PreflightFacts {
   /** Rights at GitLab, as its adapter found them. */
   readonly rights: readonly Reason[]
   readonly gitlab: GitLabReading | Reason
+  /** An open window has the assigner off, and owes it. */
+  readonly assignerOwed?: boolean
   /** Null: no gate on alerts is configured. */
   readonly alerts: AlertReading | Reason | null
   readonly hosts: ReadonlyMap<string, HostView | Reason>
@@ -45,7 +47,7 @@ export function preflight(plan: Pick<Plan, 'nodes' | 'policy' | 'opensAt' | 'clo
     judgeHost(node, facts, plan.closesAt, problems, warnings)
   }
   if ('code' in facts.gitlab) problems.push(facts.gitlab)
-  else judgeGitLab(plan, facts.gitlab, problems)
+  else judgeGitLab(plan, facts.gitlab, facts.assignerOwed === true, problems)
   if (facts.alerts !== null && 'code' in facts.alerts) problems.push(facts.alerts)
   // It may be over by the time that a node could begin.
   else if (facts.alerts !== null) warnings.push(...explainAlerts(facts.alerts.firing))
@@ -77,7 +79,7 @@ export const protocolMismatch = (node: string, { protocol }: HostView, spoken: H
       `install the pitstop-agent of this release on ${node}, or plan without it`)
     : null
 
-function judgeGitLab({ nodes, policy }: Pick<Plan, 'nodes' | 'policy'>, gitlab: GitLabReading, problems: Reason[]): void {
+function judgeGitLab({ nodes, policy }: Pick<Plan, 'nodes' | 'policy'>, gitlab: GitLabReading, assignerOwed: boolean, problems: Reason[]): void {
   for (const { node, storages } of nodes) {
     for (const storage of storages.filter((each) => gitlab.weights[each] === undefined)) problems.push(reason('STORAGE_UNKNOWN', `${node}: GitLab has no storage ${storage}`))
   }
@@ -93,6 +95,6 @@ function judgeGitLab({ nodes, policy }: Pick<Plan, 'nodes' | 'policy'>, gitlab: 
         'plan a smaller group, lower active-storage-floor, or plan with --drain none'))
     }
   }
-  if (policy.assigner === 'pause' && gitlab.scheduleActive === false) problems.push(reason('ASSIGNER_INACTIVE', 'the weight assigner is off already and no promise of pitstop says why'))
+  if (policy.assigner === 'pause' && gitlab.scheduleActive === false && !assignerOwed) problems.push(reason('ASSIGNER_INACTIVE', 'the weight assigner is off already and no promise of pitstop says why'))
   if (policy.assigner === 'inactive-is-intended' && gitlab.scheduleActive === true) problems.push(reason('ASSIGNER_ACTIVE', 'the plan says that the assigner is off on purpose, and it is on', 'plan without --assigner-inactive-is-intended'))
 }

@@ -79,9 +79,10 @@ export function windowView(state: State, observed: Observed | null, report: Repo
       return { ...nodeView(self, stored.plan.policy.soakMs), zone: node.zone, storages: node.storages,
         progress: observed?.progress.get(node.node) ?? null, reasons: whyNow(self, report.nodes.get(node.node) ?? (self.phase === 'waiting' ? report.waiting : null)) }
     }),
-    obligations: [...state.obligations.values()].map((each) => each.status === 'open'
-      ? { ...each, because: unpaidBecause(state, each), payByHand: payByHand(byHand, each) }
-      : { ...each, because: null, payByHand: null }),
+    obligations: [...state.obligations.values()].map((obligation) => {
+      const { openedSeq: _, ...each } = obligation
+      return { ...each, ...obligation.status === 'open' ? { because: unpaidBecause(state, obligation), payByHand: payByHand(byHand, obligation) } : { because: null, payByHand: null } }
+    }),
     audit: window.audit, weightsAtOpening: window.weightsAtOpening, assignerAtOpening: window.assignerAtOpening,
     estimateMs: stored.plan.estimateMs, soakMs: stored.plan.policy.soakMs, version: state.seq
   }

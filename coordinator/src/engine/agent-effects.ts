@@ -50,13 +50,13 @@ async function mayLeave(hands: Hands, order: OrderRequest, intent: readonly Even
 /** What may not leave any more when its host is reached stays in doubt, and is settled by asking. */
 async function send(hands: Hands, order: OrderRequest, { decidedAt, under }: Leave): Promise<void> {
   const node = planNode(hands.journal.state, order.node)
-  await hands.agents.reach(node)
-  if (!stillHolds(under, hands.journal.state, [order.node])) return
+  await ofAgent(hands.agents.reach(node))
+  if (hands.observed().frozen !== null || !stillHolds(under, hands.journal.state, [order.node])) return
   if (order.step === 'reboot' && hands.clock.monotonic() - decidedAt > rebootLeavesWithinMs) return
   hands.guard(sendMs)
-  const answer = await refusable(order, () => hands.agents.order(node, payload(hands, order), (percent, text) => {
+  const answer = await ofAgent(refusable(order, () => hands.agents.order(node, payload(hands, order), (percent, text) => {
     hands.noted.progress.set(order.node, { percent, text })
-  }))
+  })))
   hands.noted.progress.delete(order.node)
   heard(hands, order.node)
   await conclude(hands, node, order.step, answer)
@@ -66,8 +66,8 @@ export async function settleOrder(hands: Hands, { node: name, step, orderId: id 
   const node = planNode(hands.journal.state, name)
   await withAgent(hands, name, async () => {
     // An answer says nothing about later than it was asked for: "never heard of it" may be untrue by the time it is here.
-    const askedAt = hands.clock.now()
-    const host = await hands.agents.describe(node, hands.journal.epoch, [id])
+    const asked = instant(hands)
+    const host = await ofAgent(hands.agents.describe(node, hands.journal.epoch, [id]))
     heard(hands, name)
     const answer = host.orders.find((order) => order.id === id) ?? absent(id)
     const view = viewOf(hands, node)
@@ -83,9 +83,9 @@ export async function settleOrder(hands: Hands, { node: name, step, orderId: id 
       return
     }
     const before = hands.journal.state
-    await conclude(hands, node, step, answer, host, askedAt)
+    await conclude(hands, node, step, answer, host, asked)
     if (hands.journal.state === before && answer.status !== 'accepted' && answer.status !== 'running' && answer.status !== 'succeeded') {
-      throw new Fault('AGENT_ANSWER_INVALID', `what became of ${id} is not known yet (${[`${name} says: ${answer.status}`, ...answer.reasons.map(({ text }) => text)].join('; ')})`, { hint: answer.reasons[0]?.hint ?? 'nothing to do: pitstop asks again' })
+      throw new AgentTrouble(new Fault('AGENT_ANSWER_INVALID', `what became of ${id} is not known yet (${[`${name} says: ${answer.status}`, ...answer.reasons.map(({ text }) => text)].join('; ')})`, { hint: answer.reasons[0]?.hint ?? 'nothing to do: pitstop asks again' }))
     }
   })
 }
@@ -100,9 +100,9 @@ export async function cancelReboot(hands: Hands, { node: name, orderId: rebootId
       id: orderId({ planHash: state.stored.hash, node: name, step: 'cancel', attempt }), step: 'reboot', node: name, attempt,
       notBefore: now, notAfter: now + 60_000, manifestHash: '', bootId: ''
     }
-    await hands.agents.reach(node)
+    await ofAgent(hands.agents.reach(node))
     hands.guard(sendMs, true)
-    const { result, order: reboot } = await hands.agents.cancelReboot(node, { ...payload(hands, order), reason: why }, rebootId)
+    const { result, order: reboot } = await ofAgent(hands.agents.cancelReboot(node, { ...payload(hands, order), reason: why }, rebootId))
     heard(hands, name)
     // Too late, or no longer needed: what the agent says of the order itself counts.
     const known = reboot ?? { ...absent(rebootId), status: 'running' as const }
@@ -164,17 +164,25 @@ export async function lookAround(hands: Hands, { nodes }: Of<'look-around'>): Pr
   hands.observe({ around: { at, seq, tried: nodes.length, reached: answers.filter(({ status }) => status === 'fulfilled').length } })
 }
 
-async function conclude(hands: Hands, node: PlanNode, step: string, answer: OrderView, seen?: HostView, now = hands.clock.now()): Promise<void> {
+async function conclude(hands: Hands, node: PlanNode, step: string, answer: OrderView, seen?: HostView, asked = instant(hands)): Promise<void> {
   if (step === 'reboot') hands.noted.rebootOrders.set(node.node, { order: answer, askedAt: hands.clock.now() })
   // The process id of Gitaly beside the answer: a Gitaly that restarted under apt must not go unnoticed.
-  const host = step === 'reboot' || answer.status === 'vetoed' ? null : seen ?? await hands.agents.describe(node, hands.journal.epoch, [])
+  const host = step === 'reboot' || answer.status === 'vetoed' ? null : seen ?? await ofAgent(hands.agents.describe(node, hands.journal.epoch, []))
   const gitaly = host === null ? null : { pid: host.gitalyPid, runs: host.gitalyRuns }
   await hands.journal.append((state) => {
     const self = nodeOf(state, node.node)
-    const events = runbook.find(({ name }) => name === step)?.conclude?.({ ...viewOf(hands, node), now, state, self }, answer, gitaly) ?? []
+    const events = runbook.find(({ name }) => name === step)?.conclude?.({ ...viewOf(hands, node), ...asOf(hands, asked), state, self }, answer, gitaly) ?? []
     // A person may have written the node off meanwhile: then the step's end is told, and the node stays theirs.
     return isRunning(self) ? events : events.filter(({ type }) => type === 'step-done' || type === 'step-ended')
   })
+}
+
+const instant = ({ clock }: Hands): { readonly now: number, readonly ran: number } => ({ now: clock.now(), ran: clock.monotonic() })
+
+/** Time as it was when an agent was asked, by the clock on the wall and by the one that never jumps. */
+const asOf = (hands: Hands, { now, ran }: ReturnType<typeof instant>): Pick<View, 'now' | 'observed'> => {
+  const observed = hands.observed()
+  return { now, observed: { ...observed, ageMs: (entry, at) => observed.ageMs(entry, at) - (hands.clock.monotonic() - ran) } }
 }
 
 /** What the agent refuses for good is an answer; what is only lost stays in doubt. */
@@ -194,14 +202,33 @@ function heard(hands: Hands, node: string): void {
   hands.noted.answered.set(node, hands.clock.now())
 }
 
+/** An agent refused, or was not reached. Its code says what is wrong over there: STATE_UNREADABLE is its disk, LEASE_LOST would not be our lease. */
+class AgentTrouble extends Error {
+  readonly fault: Fault
+
+  constructor(fault: Fault) {
+    super(fault.message, { cause: fault })
+    this.fault = fault
+  }
+}
+
+/** What an agent says no with is told apart from our own troubles by where it comes from. Only its refusal of our epoch concerns us. */
+async function ofAgent<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (error) {
+    const fault = asFault(error)
+    throw fault.code === 'STALE_EPOCH' ? fault : new AgentTrouble(fault)
+  }
+}
+
 /** An agent that fails to answer is an observation; the order it was about stays in doubt. */
 async function withAgent(hands: Hands, node: string, work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (error) {
-    const fault = asFault(error)
-    if (!fault.code.startsWith('AGENT_') && fault.code !== 'ORDER_RUNNING') throw fault
-    hands.noted.agentFaults.set(node, { reason: fault.toReason(), at: hands.clock.now() })
+    if (!(error instanceof AgentTrouble)) throw error
+    hands.noted.agentFaults.set(node, { reason: error.fault.toReason(), at: hands.clock.now() })
   }
 }
 

@@ -85,6 +85,10 @@ async function withEach({ clock, inventory }: AskedParts, plans: readonly State[
 /** At least one: without ids the epoch is told. */
 const inParts = (ids: readonly string[]): string[][] => Array.from({ length: Math.max(1, Math.ceil(ids.length / mostAsked)) }, (_, part) => ids.slice(part * mostAsked, (part + 1) * mostAsked))
 
+/** Of the orders with these ids, those of the plans: what agents told at a restore is journaled by its ids alone. */
+export const ordersNamed = (plans: readonly State[], ids: ReadonlySet<string>): StrangeOrder[] => [...new Set(plans.flatMap(({ stored }) => stored.plan.nodes.map(({ node }) => node)))]
+  .flatMap((node) => [...unknownOrders(plans, node, new Set())].flatMap(([id, step]) => (ids.has(id) ? [{ node, step, id, status: 'told at the restore' }] : [])))
+
 /** Ids of the orders that this node may have been given behind the journal's back. */
 function unknownOrders(plans: readonly State[], node: string, known: ReadonlySet<string>): Map<string, string> {
   const ids = new Map<string, string>()

@@ -13,10 +13,11 @@ import { alreadyOpen, requireConfirmed, requireItsTime, requireThawed } from '..
 import type { Plan, StoredPlan } from '../domain/plan.ts'
 import { type Preflight, preflight } from '../domain/preflight.ts'
 import { emptyReport } from '../domain/report.ts'
-import { type State, awaitsPerson } from '../domain/state.ts'
+import { type State, assignerObligation, awaitsPerson } from '../domain/state.ts'
 import { type ObligationView, type WindowView, windowView } from '../domain/view.ts'
 import { waitOutUnknown } from '../domain/weights.ts'
 import { type LeaseRow, type StreamEvent, fleetStream } from '../ports.ts'
+import { ordersNamed } from './ask-agents.ts'
 import { BreakGlassKeeper } from './break-glass-keeper.ts'
 import { Engine } from './engine.ts'
 import { FleetRecord } from './fleet-record.ts'
@@ -24,7 +25,7 @@ import { mayLandForMs } from './gitlab-effects.ts'
 import type { LostWrite } from './hands.ts'
 import { type PreflightParts, gatherPreflight } from './gather-preflight.ts'
 import { Journal } from './journal.ts'
-import { lostPromiseViews, lostWeights, notToldYet, requireNothingLost, whatGitLabShows } from './lost-promises.ts'
+import { type KnownAtRestore, lostPromiseViews, lostWeights, notToldYet, requireLanded, requireNothingLost, whatGitLabShows } from './lost-promises.ts'
 import { PlanShelf } from './plan-shelf.ts'
 import type { PlanRequest } from './planning.ts'
 import { remembered } from './remembered-store.ts'
@@ -55,6 +56,8 @@ export class Coordinator {
   #hold: Hold | null = null
   readonly #lostWrite: LostWrite = { mayLandUntil: 0 }
   #open: Open | null = null
+  /** By the monotonic clock. */
+  #begunAt = 0
   #opening: Promise<unknown> = Promise.resolve()
   readonly #listeners = new Set<EventListener>()
 
@@ -131,7 +134,8 @@ export class Coordinator {
   }
 
   async preflight(plan: Pick<Plan, 'nodes' | 'policy' | 'opensAt' | 'closesAt'>): Promise<Preflight> {
-    return preflight(plan, await gatherPreflight(this.#parts, plan, this.#tenure.epoch))
+    const facts = await gatherPreflight(this.#parts, plan, this.#tenure.epoch)
+    return preflight(plan, { ...facts, assignerOwed: this.#open?.journal.state.obligations.get(assignerObligation)?.status === 'open' })
   }
 
   /** @param confirm the plan's hash as the person typed it. @throws Fault PREFLIGHT_FAILED with every problem, OUTSIDE_WINDOW, WINDOW_OPEN, FROZEN, CONFIRMATION_MISMATCH, STANDBY */
@@ -154,6 +158,7 @@ export class Coordinator {
     const { plan } = stored
     const state = await this.#plans.load(stored)
     requireWorkLeft(state)
+    await this.#requireNothingHidden()
     const facts = await gatherPreflight(this.#parts, plan, epoch)
     const { gitlab } = facts
     const { problems } = preflight(plan, facts)
@@ -181,6 +186,8 @@ export class Coordinator {
     this.#tenure.requireActing()
     const { obligation: id } = said
     const promise = this.#fleet.state.found.get(id) ?? this.#open?.journal.state.obligations.get(id)
+    // What lands behind a hand-over would be told to nobody.
+    if (isFoundId(id) && promise?.kind === 'weight') requireLanded(this.#landsInMs)
     const shown = promise === undefined ? '' : await whatGitLabShows(this.#parts.gitlab, promise)
     // Asked again: the lease may have been lost meanwhile.
     const epoch = this.#tenure.requireActing()
@@ -273,6 +280,7 @@ export class Coordinator {
 
   #begin({ row, fleet, state }: Taken, hold: Hold): void {
     this.#hold = hold
+    this.#begunAt = this.#parts.clock.monotonic()
     this.#fleet.begin(fleet, hold)
     this.#tellBreakGlass(row.epoch, state)
     if (state === null) return
@@ -295,8 +303,34 @@ export class Coordinator {
     const awaits = state !== undefined && awaitsPerson(state)
     if (kind === 'resume' || awaits) requireNothingLost(this.#fleet.state, what)
     if (!awaits) return
-    const landsInMs = Math.min((this.#fleet.state.restoredAt ?? 0) + mayLandForMs(this.#parts) - this.#parts.clock.now(), this.#lostWrite.mayLandUntil - this.#parts.clock.monotonic())
-    for (const each of await notToldYet(this.#parts, state, this.#fleet.state, landsInMs)) {
+    requireLanded(this.#landsInMs)
+    await this.#tellWhatIsHidden(state, await this.#knownAtRestore(), what)
+  }
+
+  /** What agents had when the store was put back between windows may have lost its weight. Once a window was opened since, its journal says so. */
+  async #requireNothingHidden(): Promise<void> {
+    const known = await this.#knownAtRestore()
+    if (known.strange.length === 0 || known.plans.some(({ window }) => window.openedAt > (this.#fleet.state.restoredAt ?? 0))) return
+    requireLanded(this.#landsInMs)
+    await this.#tellWhatIsHidden(null, known, 'a window is opened')
+  }
+
+  /** For how long a write to GitLab of the time that the store has lost may still land; by either clock: one may be set. */
+  get #landsInMs(): number {
+    const { clock } = this.#parts
+    const forMs = mayLandForMs(this.#parts)
+    return Math.min((this.#fleet.state.restoredAt ?? 0) + forMs - clock.now(), this.#begunAt + forMs - clock.monotonic())
+  }
+
+  async #knownAtRestore(): Promise<KnownAtRestore> {
+    const { restoredOrders } = this.#fleet.state
+    if (restoredOrders.size === 0) return { strange: [], plans: [] }
+    const plans = await this.#plans.readable()
+    return { strange: ordersNamed(plans, restoredOrders), plans }
+  }
+
+  async #tellWhatIsHidden(state: State | null, known: KnownAtRestore, what: string): Promise<void> {
+    for (const each of await notToldYet(this.#parts, state, known, this.#fleet.state)) {
       const epoch = this.#tenure.requireActing()
       await this.#fleet.tell(epoch, { type: 'obligation-found', ...each })
       this.#tellBreakGlass(epoch, this.#open?.journal.state ?? null)

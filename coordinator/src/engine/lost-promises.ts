@@ -4,7 +4,7 @@ import { Fault, asFault, reason } from '@pitstop/shared/fault'
 import { idOfFound } from '../domain/break-glass-lines.ts'
 import type { FleetState, FoundObligation } from '../domain/fleet-state.ts'
 import { type ByHand, type Promised, payByHand, shownNow } from '../domain/obligations.ts'
-import { type Present, lostPromises } from '../domain/restored.ts'
+import { type Present, type StrangeOrder, lostPromises } from '../domain/restored.ts'
 import type { State } from '../domain/state.ts'
 import type { ObligationView } from '../domain/view.ts'
 import type { Clock, GitLab } from '../ports.ts'
@@ -34,18 +34,27 @@ export async function readPresent(gitlab: GitLab, clock: Pick<Clock, 'after'>): 
   })
 }
 
+/** Whoever settles a weight, or builds upon it, sees it as it stays. @param landsInMs for how long a write of the lost time may still land. @throws Fault STORE_RESTORED */
+export function requireLanded(landsInMs: number): void {
+  if (landsInMs > 0) throw new Fault('STORE_RESTORED', 'a write to GitLab from before the store was put back may still land', { hint: `look again in ${formatDuration(landsInMs)}, then say it again` })
+}
+
+/** What agents had at the restore, and the plans that the store holds. */
+export interface KnownAtRestore { readonly strange: readonly StrangeOrder[], readonly plans: readonly State[] }
+
 /**
  * Before a person's word counts, GitLab is held against the restored journal once more: it may not have been readable when the store
  * was found restored, and a write of the lost time may have landed since.
- * @param landsInMs for how long one may still land. @returns what was not told yet. @throws Fault STORE_RESTORED: the comparison cannot be made.
+ * @param state of the open window's plan; null = a window is about to be opened. @returns what was not told yet. @throws Fault STORE_RESTORED: the comparison cannot be made.
  */
-export async function notToldYet({ gitlab, clock }: { readonly gitlab: GitLab, readonly clock: Pick<Clock, 'after'> }, state: State, { found, takenOver, restoredSeq }: FleetState, landsInMs: number): Promise<Omit<FoundObligation, 'foundAt'>[]> {
-  if (landsInMs > 0) throw new Fault('STORE_RESTORED', 'a write to GitLab from before the store was put back may still land', { hint: `look again in ${formatDuration(landsInMs)}, then say it again` })
+export async function notToldYet({ gitlab, clock }: { readonly gitlab: GitLab, readonly clock: Pick<Clock, 'after'> }, state: State | null, { strange, plans }: KnownAtRestore, { found, takenOver, restoredSeq }: FleetState): Promise<Omit<FoundObligation, 'foundAt'>[]> {
   const present = await readPresent(gitlab, clock).catch((error: unknown) => {
     throw new Fault('STORE_RESTORED', `GitLab cannot be held against the restored journal: ${asFault(error).message}`, { cause: error, hint: 'when GitLab answers, say it again' })
   })
   const settled = new Set([...takenOver].flatMap(([id, { seq }]) => seq > restoredSeq ? [id] : []))
-  return lostPromises({ state, lines: [], known: null, strange: [], found, from: '', present }).filter(({ id }) => !settled.has(idOfFound(id)))
+  // Of the window's own nodes a weight at 0 is told without an order, unless the journal says why.
+  const others = strange.filter(({ node }) => state?.nodes.has(node) !== true)
+  return lostPromises({ state, lines: [], known: null, strange: others, plans, found, from: '', present }).filter(({ id }) => !settled.has(idOfFound(id)))
 }
 
 /** Never throws: a promise can be taken over while GitLab is away. */

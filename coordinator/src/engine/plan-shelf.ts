@@ -37,6 +37,11 @@ export class PlanShelf {
 
   async load(stored: StoredPlan): Promise<State> { return fold(stored, await this.#parts.store.read<Event>(stored.hash)) }
 
+  /** Every plan, but one that cannot be read: that is refused when it is needed. */
+  async readable(): Promise<State[]> {
+    return (await Promise.all((await this.list()).map((stored) => this.load(stored).catch(() => null)))).filter((state) => state !== null)
+  }
+
   /** State of the plan that had a window last; null = none ever had one. */
   async latest(): Promise<State | null> {
     const states = await Promise.all((await this.list()).map((stored) => this.load(stored)))

@@ -1,6 +1,6 @@
 // Becoming the acting coordinator: read what the store holds, see that it is understood and that it is the store it was,
 // take the lease, read what came meanwhile. Whatever cannot be understood leaves the lease to others.
-import { Fault, type Reason, reason } from '@pitstop/shared/fault'
+import { Fault, type Reason, asFault, reason } from '@pitstop/shared/fault'
 import type { Inventory } from '../adapters/inventory/port.ts'
 import type { Event, FleetEvent, Recorded } from '../domain/event.ts'
 import { type FleetState, foldFleet } from '../domain/fleet-state.ts'
@@ -91,7 +91,8 @@ export async function takeOver(parts: TakeOverParts, keeper: LeaseKeeper, watch:
   // A row whose answer was lost is known from here on: this machine may be ended before it holds the lease.
   if (known.length === 0) recollection?.note(incarnation.seq)
   // A take-over that asks waits for hosts that are just rebooting; one of a store that was watched all the time need not.
-  const asked = known.length > 0 || !watch.vouched ? await askAgents(parts, { epoch, ...await askedAbout(store, before, clock.now()) }) : null
+  const about = known.length > 0 || !watch.vouched ? await askedAbout(store, before, clock.now()) : null
+  const asked = about === null ? null : await askAgents(parts, { epoch, ...about })
   const restored = distinct([...known, ...whyRestored({ ...facts, moved: null, memory: null, watched: [], agents: asked?.highest ?? null, strange: asked?.strange ?? [] })])
   if (restored.length === 0) watch.vouch()
 
@@ -109,7 +110,7 @@ export async function takeOver(parts: TakeOverParts, keeper: LeaseKeeper, watch:
     const told: FleetEvent = { type: 'lease-taken', holder: lease.holder, address: lease.address, ...parts.release === undefined ? {} : { release: parts.release } }
     const [was = incarnation.id, ...ended] = endedIn(incarnation, [...memory === null ? [] : [memory], ...facts.watched], before.fleet)
     const { id, fleet, state } = restored.length > 0
-      ? await seeToRestore(parts, row.epoch, now, { reasons: restored, was, ended, told, left, strange: asked?.strange ?? [] })
+      ? await seeToRestore(parts, row.epoch, now, { reasons: restored, was, ended, told, left, strange: asked?.strange ?? [], plans: about?.plans ?? [] })
       : { ...now, id: incarnation.id, fleet: foldFleet(await store.append<FleetEvent>(row.epoch, fleetStream, clock.now(), [told]), now.fleet) }
     if (restored.length === 0 && !incarnation.placed) await store.reincarnate(row.epoch, id)
     // Last: from here on the store is what we remember, and nobody doubts it again.
@@ -118,22 +119,22 @@ export async function takeOver(parts: TakeOverParts, keeper: LeaseKeeper, watch:
     watch.settled(remembered)
     // A predecessor's write is waited out from now on, by our own clock. Where its lease ended in time, that write had timed out by
     // then; but the store's clock may have jumped ahead under one who lives, and a store of our own waits for no lease's end.
-    return { row, fleet, restored, disbelieved: [...damaged, ...asked?.disbelieved ?? []], state: state === null ? null : waitOut(state, clock.now() + mayLandForMs(parts)) }
+    return { row, fleet, restored, disbelieved: [...damaged, ...about?.unread ?? [], ...asked?.disbelieved ?? []], state: state === null ? null : waitOut(state, clock.now() + mayLandForMs(parts)) }
   } catch (error) {
     await keeper.release().catch(() => undefined)
     throw error
   }
 }
 
-interface Found { readonly reasons: readonly Reason[], readonly was: string, readonly ended: readonly string[], readonly told: FleetEvent, readonly left: LeftPromises, readonly strange: readonly StrangeOrder[] }
+interface Found { readonly reasons: readonly Reason[], readonly was: string, readonly ended: readonly string[], readonly told: FleetEvent, readonly left: LeftPromises, readonly strange: readonly StrangeOrder[], readonly plans: readonly State[] }
 
 /** Agents first, while the note in the store still stands: whoever comes after a crash tells them again. Then everything at once. */
-async function seeToRestore(parts: TakeOverParts, epoch: number, { fleet, state }: Loaded, { reasons, was, ended, told, left, strange }: Found): Promise<{ readonly id: string, readonly fleet: FleetState, readonly state: State | null }> {
+async function seeToRestore(parts: TakeOverParts, epoch: number, { fleet, state }: Loaded, { reasons, was, ended, told, left, strange, plans }: Found): Promise<{ readonly id: string, readonly fleet: FleetState, readonly state: State | null }> {
   const { store, clock, gitlab, recollection } = parts
   const [present] = await Promise.all([readPresent(gitlab, clock).catch(() => null), tellAgents(parts, state, epoch)])
   const from = recollection?.file ?? 'the break-glass file'
   const events = state === null ? [] : [...disputed(state, left.lines, from), ...pauseRestored(state, present === null ? [...reasons, gitlabNotRead] : reasons)]
-  const found = lostPromises({ state, lines: left.lines, known: left.known, strange, found: fleet.found, from, present })
+  const found = lostPromises({ state, lines: left.lines, known: left.known, strange, plans, found: fleet.found, from, present })
   let id = ''
   const recorded = await store.concludeRestore(epoch, clock.now(), (incarnation) => {
     id = incarnation
@@ -185,12 +186,21 @@ const ordersIn = (events: readonly Recorded<Event>[]): string[] => events.flatMa
 /** A window may settle for days behind its plan's closing time. One that nobody saw to within so many is not found by its orders any more. */
 const settlesWithinMs = 7 * 24 * 3_600_000
 
-/** The open window's plan first, then the newest: all of which a window may have been opened since, and may not be over. */
-async function askedAbout(store: Store, { fleet, state, orders }: Loaded, now: number): Promise<{ readonly plans: State[], readonly orders: ReadonlySet<string> }> {
-  // A plan that cannot be read is refused when it is needed; here it would keep everything from starting.
-  const stored = await store.listPlans().catch(() => [])
-  const others = await Promise.all(stored.filter(({ hash, plan }) => hash !== state?.stored.hash && plan.closesAt + settlesWithinMs > now).toReversed().map(({ hash }) => loadPlan(store, hash, fleet)))
-  return { plans: [...state === null ? [] : [state], ...others.flatMap((each) => each.state ?? [])], orders: new Set([...orders, ...others.flatMap((each) => [...each.orders])]) }
+interface AskedAbout { readonly plans: State[], readonly orders: ReadonlySet<string>, /** Plans about which nobody could be asked. */ readonly unread: readonly Reason[] }
+
+/**
+ * The open window's plan first, then the newest: all of which a window may have been opened since, and may not be over. One that is past
+ * closing and cannot be read keeps nobody from acting: it is named.
+ */
+async function askedAbout(store: Store, { fleet, state, orders }: Loaded, now: number): Promise<AskedAbout> {
+  const unread: Reason[] = []
+  const name = (what: string, error: unknown): void => { unread.push(reason(asFault(error).code, `${what} cannot be read, so agents are not asked about it: ${asFault(error).message}`, asFault(error).hint)) }
+  const stored = await store.listPlans().catch((error: unknown) => { name('the list of plans', error); return [] })
+  const others = await Promise.all(stored.filter(({ hash, plan }) => hash !== state?.stored.hash && plan.closesAt + settlesWithinMs > now).toReversed().map(async ({ hash, plan }) => {
+    const loaded = loadPlan(store, hash, fleet)
+    return plan.closesAt > now ? await loaded : await loaded.catch((error: unknown) => { name(`plan ${hash.slice(0, 12)}`, error); return null })
+  }))
+  return { unread, plans: [...state === null ? [] : [state], ...others.flatMap((each) => each?.state ?? [])], orders: new Set([...orders, ...others.flatMap((each) => [...each?.orders ?? []])]) }
 }
 
 /** What the predecessor journaled between our reading and its end. */

@@ -143,4 +143,11 @@ void t.test('the status tells of a restored store until a person has dealt with 
   t.match(await told(), { reasons }, 'the window waits for a person')
   served.record({ type: 'window-resumed', by: 'ada', reason: 'compared', failureBudget: 1 })
   t.equal(await told(), null)
+  served.record({ type: 'window-paused', by: 'pitstop', reasons }, { type: 'window-aborted', by: 'ada', reason: 'compared' })
+  t.equal(await told(), null, 'its advice would be refused')
+  t.same((await api.inject({ url: '/api/v1/why' })).json<{ pause: unknown }>().pause, [])
+  const { openedAt } = (await api.inject({ url: '/api/v1/window' })).json<{ openedAt: number }>()
+  served.restored = { at: openedAt + 1, reasons, promises: 0 }
+  served.record({ type: 'window-closing', reasons: [] }, { type: 'window-settling' }, { type: 'window-audited', differences: [] }, { type: 'window-closed' })
+  t.equal(await told(), null, 'the window that was restored has ended')
 })

@@ -62,6 +62,9 @@ export class Draft {
   /** How many events of a type this decision holds already. */
   count(type: Event['type']): number { return this.#events.filter((event) => event.type === type).length }
 
+  /** A write of weights leaves with this decision. */
+  get changesWeights(): boolean { return this.#changes.length > 0 }
+
   change(...changes: readonly WeightChange[]): void { this.#changes.push(...changes) }
 
   /** Why a node, or the window itself, is not further along. */

@@ -1,8 +1,11 @@
 // A node that went down and is not well has its weight at 0, whatever became of it in between: it may have been healthy, and its
 // weight put back, or a write that puts it back lost. Such a node takes no new projects and is not rebooted before it is drained anew.
+import type { Reason } from '@pitstop/shared/fault'
+import { faultTable } from '@pitstop/shared/fault-table'
 import { weightObligation } from '../domain/state.ts'
 import { mayBeRestored } from '../domain/weights.ts'
-import type { Next, View } from './step.ts'
+import { untilSettled } from './settle.ts'
+import { type Next, type View, isDone } from './step.ts'
 import { mayWrite } from './zero-weight.ts'
 
 /** Storages of which our own hand may have put the weight back. What somebody else raised is not among them. */
@@ -15,10 +18,18 @@ export function putBack({ state, self, node }: Pick<View, 'state' | 'self' | 'no
   })
 }
 
-/** Null: it is drained. A write that may still land is waited for; the promise is made anew, and kept at. */
+/** Null: it is drained, and what was begun before has settled. A write that may still land is waited for; the promise is made anew, and kept at. */
 export function drainAnew(view: View): Next | null {
+  const { state, self, observed } = view
+  if (state.stored.plan.policy.drain === 'none') return null
   const storages = putBack(view)
-  if (storages.length === 0) return null
-  const changes = storages.map((storage) => ({ node: view.self.node, storage, to: 'zero' as const }))
-  return mayWrite(view) ?? { kind: 'do', effect: { kind: 'write-weights', changes }, because: view.observed.refusedChanges.get(view.self.node) ?? [] }
+  if (storages.length === 0) return isDone(self, 'settle') || self.steps['zero-weight'] === undefined ? null : untilSettled(view, self.steps['zero-weight'])
+  const changes = storages.map((storage) => ({ node: self.node, storage, to: 'zero' as const }))
+  return mayWrite(view) ?? { kind: 'do', effect: { kind: 'write-weights', changes }, because: observed.refusedChanges.get(self.node) ?? [] }
+}
+
+/** Why a drain is not waited for: since the node is where it is it was refused, by pitstop's own floor or by GitLab for good. */
+export function whyNotDrained({ self, observed: { writeFault, refusedChanges } }: View): readonly Reason[] {
+  if (writeFault === null || writeFault.at < self.phaseSince) return []
+  return refusedChanges.get(self.node) ?? (faultTable[writeFault.reason.code].retry ? [] : [writeFault.reason])
 }

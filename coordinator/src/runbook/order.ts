@@ -68,7 +68,11 @@ export function reattach(view: View, step: OrderStep, intended: StepState): Orde
  * `view.now` is when the agent was *asked*: its answer says nothing about later.
  */
 export function absentIsProof(view: View, intended: StepState): boolean {
-  return overtaken(view, intended) || view.now > (intended.facts.notAfter ?? 0) + clockOffsetMs
+  if (overtaken(view, intended)) return true
+  const { observed, now } = view
+  const over = (intended.facts.notAfter ?? 0) + clockOffsetMs
+  // Our own clock may have been set forward since: the host's has not, so that much time must also have gone by.
+  return now > over && observed.ageMs({ seq: intended.intendedSeq, at: intended.intendedAt }, now) > over - intended.intendedAt
 }
 
 /** The agent knows a newer epoch than the one that the order was journaled under, and refuses every copy that was sent under that. */

@@ -4,10 +4,10 @@
 import { reason, type Reason } from '@pitstop/shared/fault'
 import { tooLateToGoDown } from '../domain/admission.ts'
 import type { Event } from '../domain/event.ts'
-import { closedGates } from '../domain/gates.ts'
+import { closedGates, gatesThatTakeBack } from '../domain/gates.ts'
 import { type AlertReading, type FinalCheck, type GitLabReading, type HostView, type Observed, stillCounts } from '../domain/observed.ts'
 import type { State } from '../domain/state.ts'
-import { drainAnew } from './drain-anew.ts'
+import { drainAnew, whyNotDrained } from './drain-anew.ts'
 import { lookAgain, nextLookAt } from './look.ts'
 import { clockOffsetMs } from './order.ts'
 import { isCountedAsDown, noRoom } from './room-in-group.ts'
@@ -29,7 +29,10 @@ export const pointOfNoReturn: NodeStep = {
     if (full !== null) return isCountedAsDown(self) ? wait([full]) : record(...stepBack(view, [full], 'wait'))
     // It was healthy once, and a write of ours that put its weight back may have landed since or land yet.
     const drain = drainAnew(view)
-    if (drain !== null) return drain
+    if (drain !== null) {
+      const against = whyNotPrepared(view)
+      return against.length > 0 ? record(...stepBack(view, against, 'wait')) : drain
+    }
     const check = observed.finalChecks.get(self.node)
     if (check === undefined || check.slotSeq !== self.slotTakenSeq || !stillCounts(check.at, freshMs, now)) return act({ kind: 'final-check', node: self.node })
     // A pause or a halt may have been journaled since the check was made.
@@ -37,6 +40,17 @@ export const pointOfNoReturn: NodeStep = {
     if (check.otherwise === 'go') return gates.length === 0 ? done : record(...stepBack(view, gates, 'wait'))
     return record(...stepBack(view, check.reasons, check.otherwise))
   }
+}
+
+/**
+ * To drain it anew may take long: not behind a closed gate, nor past its time, nor for a drain that is refused, or nobody could take
+ * the node over. A weight that pitstop itself has put back closes that gate too, and the drain is to mend just that.
+ */
+function whyNotPrepared(view: View): readonly Reason[] {
+  const { self, state, observed, now } = view
+  const late = tooLateToGoDown(state, now)
+  const gates = gatesThatTakeBack(self.askedFor ? pastTheHalt(state) : state, observed, now).filter(({ code }) => code !== 'WEIGHT_CHANGED' && code !== 'WEIGHT_NOT_SETTLED')
+  return [...gates, ...late === null ? [] : [late], ...whyNotDrained(view)]
 }
 
 /** It took a slot because Gitaly went down by itself, and a person mended that: healthy again, it is as prepared as before. */

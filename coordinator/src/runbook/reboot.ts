@@ -3,12 +3,12 @@ import { formatDuration } from '@pitstop/shared/duration'
 import { reason } from '@pitstop/shared/fault'
 import { lastStart } from '../domain/admission.ts'
 import type { Event } from '../domain/event.ts'
-import { gatesUnread } from '../domain/gates.ts'
+import { gatesThatTakeBack, gatesUnread } from '../domain/gates.ts'
 import { type OrderView, stillCounts } from '../domain/observed.ts'
 import type { StepState } from '../domain/state.ts'
 import { lookAgain } from './look.ts'
 import { absentIsProof, awaitOrder, endedWithout, giveOrder, mayComeLate, orderFor, whyEnded } from './order.ts'
-import { gatesOf, pointOfNoReturn, stepBack } from './point-of-no-return.ts'
+import { pastTheHalt, pointOfNoReturn, stepBack } from './point-of-no-return.ts'
 import { noRoom } from './room-in-group.ts'
 import { type Next, type NodeStep, type View, act, done, isDone, record, stepOf, wait } from './step.ts'
 
@@ -47,10 +47,11 @@ export const reboot: NodeStep = {
     const told = observed.rebootOrders.get(self.node)
     const answered = told !== undefined && told.order.id === intended.facts.orderId && told.order.status !== 'unknown' ? told : null
     const known = answered?.order.status === 'absent' ? null : answered
+    const takeBack = self.recheck || answered === null ? null : whyTakeBack(view, intended, answered.order)
+    const silent = observed.agentFaults.get(self.node)
     if (!self.recheck) {
-      const takeBack = answered === null ? null : whyTakeBack(view, intended, answered.order)
-      // A host that is down does not answer: it is looked at, and told again when a look was answered.
-      if (takeBack !== null && !observed.agentFaults.has(self.node)) return act({ kind: 'cancel-reboot', node: self.node, orderId: intended.facts.orderId ?? '', reason: takeBack })
+      // Whoever is down does not answer, and whoever is ill may refuse: it is looked at, and told again when a look was answered.
+      if (takeBack !== null && silent === undefined) return act({ kind: 'cancel-reboot', node: self.node, orderId: intended.facts.orderId ?? '', reason: takeBack })
       // Until the agent has said what became of the order it is in doubt; and a host that is up under its old boot may
       // have refused when the order fired. A host that is down does not answer: then it is only looked at.
       const stillUp = verdict !== null && known !== null && !stillCounts(known.askedAt, askAgainMs, now) && elapsed >= state.stored.plan.policy.rebootDelayMs + firesWithinMs
@@ -58,13 +59,15 @@ export const reboot: NodeStep = {
       const waits = known?.order.status === 'accepted'
       // What comes of a doubt depends on the gates: who has just taken over reads them first.
       const unread = gatesUnread(state, observed)
-      if ((known === null && !unread) || waits || stillUp) {
+      // Refused or lost, taking it back is first followed by a look: asked and told in turns, nobody would see how the host is.
+      const lookFirst = takeBack !== null && silent !== undefined && silent.at <= now && (look === undefined || look.at < silent.at)
+      if (!lookFirst && ((known === null && !unread) || waits || stillUp)) {
         const ask = awaitOrder(view, 'reboot')
         if (ask.kind === 'do') return ask
       }
     }
     return lookAgain(view, intended.facts.orderId ?? '') ??
-      wait([reason('NOT_REBOOTED', `${self.node} is rebooting for ${formatDuration(elapsed)}`, 'nothing to do: pitstop looks every second')], now + 1000)
+      wait([...takeBack !== null && silent !== undefined ? [silent.reason] : [], reason('NOT_REBOOTED', `${self.node} is rebooting for ${formatDuration(elapsed)}`, 'nothing to do: pitstop looks every second')], now + 1000)
   },
 
   conclude(view: View, answer: OrderView): readonly Event[] {
@@ -86,14 +89,14 @@ export const reboot: NodeStep = {
 }
 
 /**
- * Before Gitaly's stop everything can be taken back: on an abort, and when a gate closes while its delay or its hooks run. Whether
- * it has begun or is taken back is decided on the host's disk, by who comes first.
+ * Before Gitaly's stop everything can be taken back: on an abort, and when a gate closes while its delay or its hooks run; not for
+ * a reading that failed, nor for an alert. Whether it has begun or is taken back is decided on the host's disk, by who comes first.
  */
 function whyTakeBack(view: View, intended: StepState, { status, gitalyStoppedAt }: OrderView): string | null {
-  const { state } = view
+  const { state, self, observed, now } = view
   if (gitalyStoppedAt !== 0 || (status !== 'running' && status !== 'accepted' && status !== 'absent')) return null
   if (state.window.abort !== null) return state.window.abort.reason
   // Taken back it could not go in this window at all. What is most likely lost, and what waits to be sent again, does not go behind a closed gate.
   if (status === 'absent' || (status === 'accepted' && !mayComeLate(view, intended))) return null
-  return (gatesOf(view)[0] ?? noRoom(view))?.text ?? null
+  return (gatesThatTakeBack(self.askedFor ? pastTheHalt(state) : state, observed, now)[0] ?? noRoom(view))?.text ?? null
 }

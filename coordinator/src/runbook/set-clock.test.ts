@@ -10,6 +10,7 @@ import { drainPipelines } from './assigner.ts'
 import { decide } from './decide.ts'
 import { lookAgain } from './look.ts'
 import { stepOverdue } from './overdue.ts'
+import { absentIsProof } from './order.ts'
 import { pointOfNoReturn } from './point-of-no-return.ts'
 import type { View } from './step.ts'
 
@@ -106,4 +107,18 @@ void t.test('an agent\'s report has its node looked at again at once, unless it 
     t.match(again(state.seq - 1), { kind: 'do', effect: { kind: 'look' } })
     t.equal(again(state.seq), null)
   }
+})
+
+void t.test('an order that its agent never heard of is void when its time is over by our clock and has also gone by', async (t) => {
+  const state = after([...prepared, { type: 'slot-taken', node: 'a' }, { type: 'step-intended', node: 'a', step: 'reboot', attempt: 1, facts: { orderId: 'r', notAfter: start + 15_000 } }])
+  const isProof = (now: number, ageMs: number): boolean => {
+    const view = viewOf(state, now, {}, ageMs)
+    const intended = view.self.steps.reboot
+    return intended !== undefined && absentIsProof(view, intended)
+  }
+  t.equal(isProof(start + 20_001, 20_001), true)
+  t.equal(isProof(start + hour, 5000), false, 'our clock was set forward, and the host\'s was not')
+  t.equal(isProof(start + hour, 20_000), false)
+  t.equal(isProof(start + hour, 20_001), true)
+  t.equal(isProof(setBack, 20_001), false)
 })

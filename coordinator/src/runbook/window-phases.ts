@@ -118,9 +118,11 @@ export function settling(draft: Draft): void {
   const stuck = [...draft.state.nodes.values()].filter((node) => node.phase === 'failed' || node.overdue)
   const returning = runningNodes(draft.state).filter((node) => !node.overdue)
   const lost = draft.observed.lostWeights()
-  if (assignerPayable(draft.state, lost) && open.length > 0) draft.take(resumeAssigner({ state: draft.state, observed: draft.observed, now: draft.now }), null)
-  else if (open.length > 0) draft.because(null, [reason('NOT_NOW', `${open.length} promises are not paid yet${lost === 0 ? '' : `, and ${lost} weights that the restored store had lost are not settled`}`, 'see pitstop obligations')])
+  if (open.length > 0 && !assignerPayable(draft.state, lost)) draft.because(null, [reason('NOT_NOW', `${open.length} promises are not paid yet${lost === 0 ? '' : `, and ${lost} weights that the restored store had lost are not settled`}`, 'see pitstop obligations')])
+  // Who relapses is drained again: the assigner must not write beside that, and no audit is made of it.
+  else if (draft.changesWeights) draft.because(null, [reason('WAITING', 'a weight is being written')])
   else if (returning.length > 0) draft.because(null, [reason('WAITING', `${returning.map(({ node }) => node).join(', ')} came back late and is still being watched`)])
+  else if (open.length > 0) draft.take(resumeAssigner({ state: draft.state, observed: draft.observed, now: draft.now }), null)
   // Not while a write may still land, and no more often than GitLab lets us after a fault.
   else if (draft.state.window.audit === null) draft.take(mayWrite({ state: draft.state, observed: draft.observed, now: draft.now }) ?? { kind: 'do', effect: { kind: 'audit' } }, null)
   else if (stuck.length === 0 || draft.state.window.abort !== null || draft.now >= draft.state.window.closesAt) draft.record({ type: 'window-closed' })

@@ -1,5 +1,6 @@
 // 4. Nothing is left behind: previous values are journaled, true and in the break-glass file before the change; paid when
 // they may be; at the end everything is as before or somebody named has it.
+import { unknownWeight } from '@pitstop/coordinator/domain/break-glass-lines'
 import type { Event } from '@pitstop/coordinator/domain/event'
 import type { Books, Check } from './timeline.ts'
 
@@ -97,7 +98,9 @@ export function promises(books: Books): Check {
   function nothingLost(when: string): void {
     for (const { id, kind, subject, previous } of ledger.lostPromises.values()) {
       const isAsBefore = kind === 'assigner' ? truth.assignerActive === previous : previous === 0 || truth.weights[subject] !== 0
-      if (!isAsBefore && ledger.found.get(id) !== previous && ledger.promises.get(id)?.open !== true) blame(`${id} was promised (${String(previous)}) before the store was put back; at ${when} it is not paid and nobody was told`)
+      // Told as a weight that nobody knows any more, it is told.
+      const isTold = ledger.found.get(id) === previous || (kind === 'weight' && ledger.found.get(id) === unknownWeight)
+      if (!isAsBefore && !isTold && ledger.promises.get(id)?.open !== true) blame(`${id} was promised (${String(previous)}) before the store was put back; at ${when} it is not paid and nobody was told`)
     }
   }
 

@@ -71,9 +71,10 @@ export function createAlerts({ url, token, authority, closeOn, nodeLabel }: Aler
     const cause = thrown instanceof Error ? thrown.cause : undefined
     const code = [errorCode(thrown), errorCode(cause)].find((each) => each !== 'unknown error') ?? (thrown instanceof Error ? thrown.message : String(thrown))
     if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return new Fault('ALERTS_ANSWER_INVALID', `Alertmanager at ${url} answers with more than ${largestAnswer / 1024 / 1024} MiB: make the matchers narrower`)
+    const misnamed = code === 'ERR_TLS_CERT_ALTNAME_INVALID'
     const untrusted = /CERT|UNABLE_TO_VERIFY|ISSUER|ERR_TLS/.test(code)
     return new Fault('ALERTS_UNREACHABLE', `Alertmanager at ${url} could not be asked (${timedOut ? `no answer within ${formatDuration(timeoutMs)}` : redact(code)})`,
-      untrusted ? { hint: 'the certificate of Alertmanager is not trusted here: put its authority into alerts.ca-file' } : {})
+      misnamed ? { hint: 'its certificate names another host: put the name that it names into alerts.url' } : untrusted ? { hint: 'the certificate of Alertmanager is not trusted here: put its authority into alerts.ca-file' } : {})
   }
 }
 

@@ -27,6 +27,8 @@ export interface PostgresConnections extends PostgresPool {
   look(): Promise<void>
 }
 
+type Connected = Parameters<pg.Client['connect']>[0]
+
 /** Journal, lease and readers beside one another; more would only wait for the lease row. A look takes one more for a moment. */
 const connections = 4
 /** A transaction is a few statements without a pause; whoever pauses for so long in it is stopped or cut off. */
@@ -53,6 +55,20 @@ export function postgresConnections(settings: ConnectionSettings): PostgresConne
       this.onCut(why)
       this.cut()
     })
+
+    override connect(): Promise<this>
+    override connect(callback: Connected): void
+    /** What failed by itself, as for want of a password, the server would keep open for a minute, and a process with it. */
+    override connect(callback?: Connected): Promise<this> | undefined {
+      const made = super.connect().then(() => this, (error: unknown) => {
+        this.cut()
+        throw error
+      })
+      if (callback === undefined) return made
+      const told = callback as (error: unknown) => void
+      made.then(() => { told(null) }, told)
+      return undefined
+    }
 
     /** Without a goodbye, which may go unanswered. */
     cut(): void { (this as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy() }

@@ -1,5 +1,6 @@
 // `pitstop obligations [list|hand-over]`: what has to be put back, and how a person does it by hand.
 import type { Command } from 'commander'
+import { wordedPrevious } from '../../domain/break-glass-lines.ts'
 import type { ObligationView } from '../../domain/view.ts'
 import type { Perform } from '../context.ts'
 import { examples } from '../examples.ts'
@@ -26,10 +27,9 @@ export function obligationCommands(program: Command, perform: Perform): void {
     }))
 }
 
-export function describeObligation({ id, node, previous, status, settledBy, text, because, payByHand }: ObligationView): string[] {
-  const was = typeof previous === 'boolean' ? (previous ? 'active' : 'inactive') : String(previous)
+export function describeObligation({ id, kind, node, previous, status, settledBy, text, because, payByHand }: ObligationView): string[] {
   return [
-    `${id}${node === null ? '' : ` (${node})`}: was ${was}; ${status}${settledBy === null ? '' : ` by ${settledBy}`}${text === null ? '' : `: ${text}`}`,
+    `${id}${node === null ? '' : ` (${node})`}: was ${wordedPrevious({ kind, previous })}; ${status}${settledBy === null ? '' : ` by ${settledBy}`}${text === null ? '' : `: ${text}`}`,
     ...because === null ? [] : [`  why: ${because.text}`],
     ...payByHand === null ? [] : [`  by hand: ${payByHand}`]
   ]

@@ -1,6 +1,7 @@
 // One journal event as one line for a person or a log: time, whom it is about, what happened, and why.
 import type { Reason } from '@pitstop/shared/fault'
 import { formatDuration } from '@pitstop/shared/duration'
+import { wordedPrevious } from '../../domain/break-glass-lines.ts'
 import type { Event, FleetEvent, Recorded } from '../../domain/event.ts'
 
 const because = (reasons: readonly Reason[]): string => (reasons.length === 0 ? '' : `: ${reasons.map(({ text }) => text.replace(/\s*\n\s*/g, ' ')).join('; ')}`)
@@ -50,7 +51,7 @@ function describe(event: Event | FleetEvent): string {
     case 'unfrozen': return `unfrozen by ${event.by}: ${event.reason}`
     case 'lease-taken': return `${event.holder} acts`
     case 'store-restored': return `STORE RESTORED${because(event.reasons)}`
-    case 'obligation-found': return `unpaid as far as is known: ${event.id} (was ${String(event.previous)}): ${event.text}`
+    case 'obligation-found': return `unpaid as far as is known: ${event.id} (was ${wordedPrevious(event)}): ${event.text}`
     case 'obligation-cleared': return `${event.id} settled by ${event.by}: ${event.reason}`
     default: return event satisfies never
   }

@@ -53,11 +53,13 @@ export function fleetRoutes(api: Api, coordinator: Served, settings: ApiSettings
     ]
     // What held a closed window holds nothing any more, and its advice would be refused.
     const open = view?.phase === 'closed' ? null : view
+    // Nor does a pause behind an abort, unless a person is asked again.
+    const pause = open?.abort === null || open?.label === 'paused' ? open.pause : null
     const named = query.node?.toLowerCase()
     const nodes = (view?.nodes ?? []).filter(({ node, reasons }) => named === undefined ? reasons.length > 0 : node === named)
     if (named !== undefined && nodes.length === 0) standing.push(reason('NOT_FOUND', `${named} is not in ${view === null ? 'any window' : `plan ${view.plan.slice(0, 12)}`}`, 'pitstop node list'))
     return {
-      label: view?.label ?? null, standing, gates: open?.gates ?? [], window: open?.reasons ?? [], halt: open?.halt?.reasons ?? [], pause: open?.pause?.reasons ?? [],
+      label: view?.label ?? null, standing, gates: open?.gates ?? [], window: open?.reasons ?? [], halt: open?.halt?.reasons ?? [], pause: pause?.reasons ?? [],
       nodes: nodes.map(({ node, phase, step, reasons }) => ({ node, phase, step, reasons })),
       obligations: (view?.obligations ?? []).filter(({ status, node }) => status === 'open' && (named === undefined || node === named)).map(({ id, because }) => ({ id, because }))
     }
@@ -89,8 +91,9 @@ export function fleetRoutes(api: Api, coordinator: Served, settings: ApiSettings
 /** A restore is told until a person has dealt with it: settled its promises, and resumed or ended the window or opened another. */
 function stillOfNote(restored: Restored | null, view: WindowView | null): Restored | null {
   if (restored === null) return null
-  const held = view !== null && view.phase !== 'closed' && view.pause?.reasons.some(({ code }) => code === 'STORE_RESTORED' || code === 'STALE_EPOCH') === true
-  const untouched = (view === null || view.phase === 'closed') && (view?.openedAt ?? 0) < restored.at
+  // Aborted or resumed since, a person has decided.
+  const held = view?.label === 'paused' && view.pause?.reasons.some(({ code }) => code === 'STORE_RESTORED' || code === 'STALE_EPOCH') === true
+  const untouched = (view === null || view.phase === 'closed') && (view?.closedAt ?? 0) < restored.at
   return restored.promises > 0 || held || untouched ? restored : null
 }
 
