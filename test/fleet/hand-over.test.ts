@@ -17,7 +17,7 @@ void t.test('a graceful stop hands over at once; so does the next', async (t) =>
   await all.untilActing(1)
   t.ok(Date.now() - began < leaseMs / 2, `${Date.now() - began} ms after the first was gone, with a lease of ${leaseMs} ms`)
   await fleet.startCoordinator(0, 'standby')
-  await untilEvent(fleet.coordinators[1]?.socket ?? '', isStep('step-done', 'reboot'))
+  await untilEvent(fleet.coordinators[1]?.socket ?? '', ({ type }) => type === 'node-reported')
   await fleet.killCoordinator('SIGTERM', 1)
   await all.untilActing(0)
   // The first host asked coordinator 0 first, a standby then, and followed the address that it was given.

@@ -182,7 +182,7 @@ const instant = ({ clock }: Hands): { readonly now: number, readonly ran: number
 /** Time as it was when an agent was asked, by the clock on the wall and by the one that never jumps. */
 const asOf = (hands: Hands, { now, ran }: ReturnType<typeof instant>): Pick<View, 'now' | 'observed'> => {
   const observed = hands.observed()
-  return { now, observed: { ...observed, ageMs: (entry, at) => observed.ageMs(entry, at) - (hands.clock.monotonic() - ran) } }
+  return { now, observed: { ...observed, ageMs: (entry) => observed.ageMs(entry, hands.clock.now()) - (hands.clock.monotonic() - ran) } }
 }
 
 /** What the agent refuses for good is an answer; what is only lost stays in doubt. */
