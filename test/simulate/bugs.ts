@@ -16,7 +16,7 @@ export interface Bug {
 const change = (file: string, line: string, instead: string): Change => ({ file: `coordinator/src/${file}`, line, instead })
 
 export const bugs: readonly Bug[] = [
-  { name: 'a coordinator that lost its lease goes on', invariant: 1, from: 1000, seen: /though the lease was not its own/,
+  { name: 'a coordinator that lost its lease goes on', invariant: 1, from: 3000, seen: /though the lease was not its own/,
     changes: [change('engine/lease-keeper.ts', 'if (this.#held === null || this.#stopped || !leaseCovers(', 'if (this.#held === undefined && leaseCovers('),
       change('engine/engine.ts', "if (this.#stopped) throw new Fault('LEASE_LOST', 'the engine has stopped')", '')] },
   { name: 'orders carry the epoch of the first coordinator', invariant: 1, seen: /under epoch 1; its lease has/,
@@ -62,7 +62,7 @@ export const bugs: readonly Bug[] = [
     changes: [change('domain/restored.ts', 'const told = lines.filter((line) => ', 'const told = lines.filter((line) => line.id === line.kind && line.id === line.subject && ')] },
   { name: 'a store that was put back pays before a person has spoken', invariant: 4, seen: /though the store was put back and no person has said/,
     changes: [change('domain/state.ts', 'window.restoredSeq > Math.max(', 'window.restoredSeq > 1e9 + Math.max(')] },
-  { name: 'a weight from before a store was put back goes back unseen', invariant: 4, seen: /goes back on the word of a store that was put back/,
+  { name: 'a weight from before a store was put back goes back unseen', invariant: 4, from: 5000, seen: /goes back on the word of a store that was put back/,
     changes: [change('runbook/seen-since-restore.ts', 'if (!isDoubted(state, self)) return null', 'if (now > 0) return null')] },
   { name: 'a window closes with debts', invariant: 4, seen: /is closed and .* is not settled/,
     changes: [change('runbook/window-phases.ts', 'else if (open.length > 0) draft', 'else if (open.length < 0) draft')] },
@@ -75,8 +75,6 @@ export const bugs: readonly Bug[] = [
     changes: [change('domain/weights.ts', 'if (lowers && active < floor)', 'if (lowers && active < 0)'), change('domain/preflight.ts', 'if (left < floor)', 'if (left < -99)')] },
   { name: 'a lost write is not waited out', invariant: 5, seen: /whose answer was lost and which could still land/,
     changes: [change('domain/weights.ts', 'Math.max(0, ...state.writesInDoubt.values())', '0 * state.writesInDoubt.size'), change('engine/gitlab-effects.ts', 'if (after > 0) throw', 'if (after > 1e9) throw')] },
-  { name: 'a write of a lost journal is not waited out', invariant: 5, from: 3000, seen: /whose answer was lost and which could still land/,
-    changes: [change('engine/coordinator.ts', 'restoredAt === null ? known', 'restoredAt !== undefined ? known')] },
   { name: 'what somebody else set is overwritten', invariant: 5, from: 250, seen: /by somebody else and is overwritten/,
     changes: [change('domain/weights.ts', 'if (current === 0) return', 'if (current !== previous) return'), change('domain/weights.ts', "if (verdict.how === 'paid' && verdict.by === 'pitstop' && previous !== 0) weights", "if (verdict.by === 'pitstop') weights")] },
   { name: 'two writes at once', invariant: 5, seen: /while write \d+ was under way/,

@@ -75,7 +75,8 @@ export function slots({ plan, ledger, truth, blame }: Books): Check {
       const { asked } = ledger.of(happening.node)
       let down = 1
       for (const { node, downFor } of truth.hosts.values()) {
-        if (node === happening.node || downFor === null) continue
+        // One that is down by an order of a lost journal is silent: nobody knows, and a person went on.
+        if (node === happening.node || downFor === null || ledger.lostOrders.has(downFor)) continue
         const { writtenOff, failed, overdue } = ledger.of(node)
         if (!writtenOff && !(asked && (failed || overdue))) down++
       }
