@@ -6,26 +6,26 @@ import { isFoundId } from '../domain/break-glass-lines.ts'
 import { type Command, command, requireWorkLeft } from '../domain/command.ts'
 import type { Event, FleetEvent, Recorded } from '../domain/event.ts'
 import type { Effect } from '../domain/effect.ts'
-import type { FleetState, Restored } from '../domain/fleet-state.ts'
+import type { FleetState, FoundObligation, Restored } from '../domain/fleet-state.ts'
 import type { ByHand } from '../domain/obligations.ts'
 import type { Verdict } from '../domain/observed.ts'
 import { alreadyOpen, requireConfirmed, requireItsTime, requireThawed } from '../domain/opening.ts'
 import type { Plan, StoredPlan } from '../domain/plan.ts'
 import { type Preflight, preflight } from '../domain/preflight.ts'
 import { emptyReport } from '../domain/report.ts'
-import { type State, assignerObligation, awaitsPerson } from '../domain/state.ts'
+import { type State, assignerObligation } from '../domain/state.ts'
 import { type ObligationView, type WindowView, windowView } from '../domain/view.ts'
 import { waitOutUnknown } from '../domain/weights.ts'
 import { type LeaseRow, type StreamEvent, fleetStream } from '../ports.ts'
-import { ordersNamed } from './ask-agents.ts'
 import { BreakGlassKeeper } from './break-glass-keeper.ts'
 import { Engine } from './engine.ts'
 import { FleetRecord } from './fleet-record.ts'
-import { mayLandForMs } from './gitlab-effects.ts'
+import { whatGitLabShows } from './gitlab-present.ts'
 import type { LostWrite } from './hands.ts'
+import { HiddenLosses } from './hidden-losses.ts'
 import { type PreflightParts, gatherPreflight } from './gather-preflight.ts'
 import { Journal } from './journal.ts'
-import { type KnownAtRestore, lostPromiseViews, lostWeights, notToldYet, requireLanded, requireNothingLost, whatGitLabShows } from './lost-promises.ts'
+import { lostPromiseViews, lostWeights, requireNothingLost } from './lost-promises.ts'
 import { PlanShelf } from './plan-shelf.ts'
 import type { PlanRequest } from './planning.ts'
 import { remembered } from './remembered-store.ts'
@@ -53,11 +53,10 @@ export class Coordinator {
   readonly #tenure: Tenure
   readonly #glass: BreakGlassKeeper
   readonly #fleet: FleetRecord
+  readonly #hidden: HiddenLosses
   #hold: Hold | null = null
   readonly #lostWrite: LostWrite = { mayLandUntil: 0 }
   #open: Open | null = null
-  /** By the monotonic clock. */
-  #begunAt = 0
   #opening: Promise<unknown> = Promise.resolve()
   readonly #listeners = new Set<EventListener>()
 
@@ -71,6 +70,7 @@ export class Coordinator {
     this.#plans = new PlanShelf(parts)
     this.#glass = new BreakGlassKeeper(parts)
     this.#fleet = new FleetRecord({ ...parts, acting: () => this.acting, onEvent: (recorded) => { this.#tellListeners(recorded, fleetStream) } })
+    this.#hidden = new HiddenLosses({ ...parts, fleet: this.#fleet, plans: this.#plans, tell: (found) => this.#tellFound(found) })
     this.#tenure = new Tenure(parts, {
       begin: (taken, hold) => { this.#begin(taken, hold) },
       standBy: (holder) => { this.#glass.standBy(holder) },
@@ -158,7 +158,7 @@ export class Coordinator {
     const { plan } = stored
     const state = await this.#plans.load(stored)
     requireWorkLeft(state)
-    await this.#requireNothingHidden()
+    await this.#hidden.requireNoneBeforeOpening()
     const facts = await gatherPreflight(this.#parts, plan, epoch)
     const { gitlab } = facts
     const { problems } = preflight(plan, facts)
@@ -176,7 +176,7 @@ export class Coordinator {
   async command(said: Command): Promise<void> {
     this.#tenure.requireActing()
     if (said.kind === 'hand-over') return void await this.handOver(said)
-    if (said.kind === 'resume' || said.kind === 'abort') await this.#requireNothingLost(said.kind)
+    if (said.kind === 'resume' || said.kind === 'abort') await this.#hidden.requireNoneBefore(said.kind, this.#open?.journal.state)
     if (this.#open === null) throw new Fault('NO_WINDOW', 'no window is open')
     await this.#open.journal.append((state) => command(state, said))
   }
@@ -187,7 +187,7 @@ export class Coordinator {
     const { obligation: id } = said
     const promise = this.#fleet.state.found.get(id) ?? this.#open?.journal.state.obligations.get(id)
     // What lands behind a hand-over would be told to nobody.
-    if (isFoundId(id) && promise?.kind === 'weight') requireLanded(this.#landsInMs)
+    if (isFoundId(id) && promise?.kind === 'weight') this.#hidden.requireLanded()
     const shown = promise === undefined ? '' : await whatGitLabShows(this.#parts.gitlab, promise)
     // Asked again: the lease may have been lost meanwhile.
     const epoch = this.#tenure.requireActing()
@@ -280,7 +280,7 @@ export class Coordinator {
 
   #begin({ row, fleet, state }: Taken, hold: Hold): void {
     this.#hold = hold
-    this.#begunAt = this.#parts.clock.monotonic()
+    this.#hidden.begin()
     this.#fleet.begin(fleet, hold)
     this.#tellBreakGlass(row.epoch, state)
     if (state === null) return
@@ -296,46 +296,10 @@ export class Coordinator {
     this.#open?.engine.wake()
   }
 
-  /** Whoever resumes or aborts a window whose store was put back lets pitstop write to GitLab again. @throws Fault STORE_RESTORED while a promise that was lost is not settled. */
-  async #requireNothingLost(kind: 'resume' | 'abort'): Promise<void> {
-    const what = kind === 'resume' ? 'the window is resumed' : 'the window is aborted'
-    const state = this.#open?.journal.state
-    const awaits = state !== undefined && awaitsPerson(state)
-    if (kind === 'resume' || awaits) requireNothingLost(this.#fleet.state, what)
-    if (!awaits) return
-    requireLanded(this.#landsInMs)
-    await this.#tellWhatIsHidden(state, await this.#knownAtRestore(), what)
-  }
-
-  /** What agents had when the store was put back between windows may have lost its weight. Once a window was opened since, its journal says so. */
-  async #requireNothingHidden(): Promise<void> {
-    const known = await this.#knownAtRestore()
-    if (known.strange.length === 0 || known.plans.some(({ window }) => window.openedAt > (this.#fleet.state.restoredAt ?? 0))) return
-    requireLanded(this.#landsInMs)
-    await this.#tellWhatIsHidden(null, known, 'a window is opened')
-  }
-
-  /** For how long a write to GitLab of the time that the store has lost may still land; by either clock: one may be set. */
-  get #landsInMs(): number {
-    const { clock } = this.#parts
-    const forMs = mayLandForMs(this.#parts)
-    return Math.min((this.#fleet.state.restoredAt ?? 0) + forMs - clock.now(), this.#begunAt + forMs - clock.monotonic())
-  }
-
-  async #knownAtRestore(): Promise<KnownAtRestore> {
-    const { restoredOrders } = this.#fleet.state
-    if (restoredOrders.size === 0) return { strange: [], plans: [] }
-    const plans = await this.#plans.readable()
-    return { strange: ordersNamed(plans, restoredOrders), plans }
-  }
-
-  async #tellWhatIsHidden(state: State | null, known: KnownAtRestore, what: string): Promise<void> {
-    for (const each of await notToldYet(this.#parts, state, known, this.#fleet.state)) {
-      const epoch = this.#tenure.requireActing()
-      await this.#fleet.tell(epoch, { type: 'obligation-found', ...each })
-      this.#tellBreakGlass(epoch, this.#open?.journal.state ?? null)
-    }
-    requireNothingLost(this.#fleet.state, what)
+  async #tellFound(found: Omit<FoundObligation, 'foundAt'>): Promise<void> {
+    const epoch = this.#tenure.requireActing()
+    await this.#fleet.tell(epoch, { type: 'obligation-found', ...found })
+    this.#tellBreakGlass(epoch, this.#open?.journal.state ?? null)
   }
 
   /** So that it is true also when nothing is journaled for long. No effect rests on it: whatever is promised is written by the journal first. */

@@ -14,7 +14,7 @@ import { mayLandForMs } from './gitlab-effects.ts'
 import { LeaseWatch } from './lease-watch.ts'
 import type { LeaseKeeper, LeaseSettings } from './lease-keeper.ts'
 import { type LeftPromises, leftPromises } from './left-promises.ts'
-import { readPresent } from './lost-promises.ts'
+import { readPresent } from './gitlab-present.ts'
 import type { StoreWatch } from './store-watch.ts'
 
 /** What this machine keeps of the store beside it, so that a store that knows less is noticed. */
