@@ -33,6 +33,15 @@ void t.test('strict batches wait for the whole batch', async (t) => {
   t.same(checkHistory(world), [])
 })
 
+void t.test('hooks ahead of a reboot are given the time that their host says they may take', async (t) => {
+  const world = await World.opened({ nodes: 2, policy: { groupSize: 1 } })
+  world.host(0).times = { ...world.host(0).times, hooksMs: 45_000 }
+  await world.untilClosed()
+  t.equal(phases(world), 'done done')
+  t.equal(world.events().filter(({ event }) => event.type === 'step-ended').length, 0, 'nothing was ordered in vain')
+  t.same(checkHistory(world), [])
+})
+
 void t.test('paused: running nodes finish, nothing new starts; resumed: it goes on', async (t) => {
   const world = await World.opened({ nodes: 6 })
   await world.until(() => stops(world).length > 0)

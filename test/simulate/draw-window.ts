@@ -64,7 +64,7 @@ export function drawWindow(seed: number, fixedNodes: number | null = null): Draw
     storagesPerNode, platforms: chance.among([1, 1, 2]),
     start: chance.happens(0.1) ? chance.among(clockChanges) - chance.between(1, 10) * 60 * seconds : Date.UTC(2027, 0, 1) + chance.between(0, 365 * 24 * 60) * 60 * seconds,
     leaseMs: chance.among([20, 30]) * seconds, nights: chance.happens(0.2) ? 2 : 1,
-    times: { rebootMs: chance.between(4, 25) * seconds, gitalyStartMs: chance.between(200, 3000), aptMs: chance.between(2, 25) * seconds, stageMs: chance.between(500, 6000), hooksMs: hooks.happens(0.1) ? hooks.between(1, 12) * seconds : 0 }
+    times: { rebootMs: chance.between(4, 25) * seconds, gitalyStartMs: chance.between(200, 3000), aptMs: chance.between(2, 25) * seconds, stageMs: chance.between(500, 6000), hooksMs: hooks.happens(0.1) ? hooks.between(1, 50) * seconds : 0 }
   }
 }
 

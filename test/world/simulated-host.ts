@@ -29,6 +29,8 @@ export interface HostFaults {
 /** What a run of the simulator draws afresh for each host. */
 export interface HostTimes { readonly rebootMs: number, readonly gitalyStartMs: number, readonly aptMs: number, readonly stageMs: number, /** Of what runs ahead of a reboot. */ readonly hooksMs: number }
 
+/** What the one hook of a host that has any is given. */
+const hooksDeadlineMs = 60_000
 const usualTimes: HostTimes = { rebootMs: 30_000, gitalyStartMs: 1500, aptMs: 20_000, stageMs: 5000, hooksMs: 0 }
 
 export class SimulatedHost {
@@ -78,7 +80,7 @@ export class SimulatedHost {
   facts(): Omit<HostView, 'orders' | 'currentOrder' | 'highestEpoch'> {
     return {
       bootId: this.bootId, platform: this.platform, gitalyPid: this.gitalyPid, gitalyRuns: this.servingSince > 0, rebootRequired: this.installed,
-      vetoes: this.faults.vetoes ?? [], promises: this.faults.promises ?? [], clockOffsetMs: this.clockOffMs, requestsInFlight: 0, pendingUpdates: [], certificateExpiresAt: 0, protocol: { min: 1, max: 1 }
+      vetoes: this.faults.vetoes ?? [], promises: this.faults.promises ?? [], clockOffsetMs: this.clockOffMs, requestsInFlight: 0, pendingUpdates: [], certificateExpiresAt: 0, hooksMs: this.times.hooksMs > 0 ? hooksDeadlineMs : 0, protocol: { min: 1, max: 1 }
     }
   }
 

@@ -65,7 +65,8 @@ export function describe(desk: OrderDesk, certificateFile: string): (request: wi
       obligations: isKnown(unpaid) ? unpaid.value : [],
       gitaly_version: isKnown(info) ? info.value.version : '',
       requests_in_flight: requestsInFlight,
-      certificate_expires_at_ms: certificateEnd(certificateFile)
+      certificate_expires_at_ms: certificateEnd(certificateFile),
+      before_reboot_hooks_ms: host.hooks.read('before-reboot').hooks.length * host.settings.hooks.deadlineMs
     }
   }
 }

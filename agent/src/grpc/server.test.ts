@@ -2,6 +2,7 @@
 // which epoch counts, and that it ends at once.
 import * as grpc from '@grpc/grpc-js'
 import t from 'tap'
+import { placeHook } from '../fixtures/hook-files.ts'
 import { codes, fault, realAgents, reboot } from '../fixtures/real-agent.ts'
 
 const { connect, world } = realAgents(t)
@@ -27,6 +28,9 @@ void t.test('describe tells who and what the host is, and every veto of now', as
     services: [{ state: 'SERVICE_RUN_STATE_RUN', pid: 42 }], storages: [{ name: 's1', filesystem_id: 'fs-1' }], pending_updates: [{ name: 'a', to_version: '2' }], gitaly_version: '18.5'
   })
   t.ok(answer['certificate_expires_at_ms'] > Date.now())
+  t.equal(answer['before_reboot_hooks_ms'], 0)
+  for (const place of ['before-reboot/10-drain', 'before-reboot/20-chef', 'before-upgrade/10-chef']) placeHook(host.root, place)
+  t.equal((await client.call('describe', {}))['before_reboot_hooks_ms'], 2 * 60_000, 'two hooks, by their deadline')
   host.write('etc/pitstop/disabled', 'chef is at work')
   host.write('audit', 'a is half-configured')
   host.write('shutdown', '{"type":"(st)","data":["poweroff",1700000000000000]}')

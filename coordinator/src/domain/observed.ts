@@ -57,6 +57,8 @@ export interface HostView {
   readonly requestsInFlight: number
   readonly pendingUpdates: readonly PackageVersion[]
   readonly certificateExpiresAt: number
+  /** How long the hooks ahead of a reboot may run, all together; 0 = there are none, or the agent is too old to tell. */
+  readonly hooksMs: number
   readonly protocol: { readonly min: number, readonly max: number }
 }
 
@@ -80,6 +82,7 @@ export interface FinalCheck {
   /** wait: gates; postpone: the host refuses; halt: a person must look; fail: Gitaly is down already. */
   readonly otherwise: 'go' | 'wait' | 'postpone' | 'halt' | 'fail'
   readonly bootId: string
+  readonly hooksMs: number
 }
 
 export interface GitLabReading {

@@ -95,7 +95,7 @@ export const gatesOf = ({ state, self, observed, now }: View): readonly Reason[]
 export function judgeFinalCheck(view: View, at: number, gitlab: GitLabReading | Reason, host: HostView | Reason, alerts: AlertReading | Reason | null = null): FinalCheck {
   const { state, self, node, observed, now } = view
   const conclude = (otherwise: FinalCheck['otherwise'], reasons: readonly Reason[]): FinalCheck =>
-    ({ at, slotSeq: self.slotTakenSeq, otherwise, reasons, bootId: 'bootId' in host ? host.bootId : '' })
+    ({ at, slotSeq: self.slotTakenSeq, otherwise, reasons, ...'bootId' in host ? { bootId: host.bootId, hooksMs: host.hooksMs } : { bootId: '', hooksMs: 0 } })
 
   if ('code' in gitlab) return conclude('wait', [gitlab])
   if (alerts !== null && 'code' in alerts) return conclude('wait', [alerts])

@@ -32,8 +32,9 @@ export const reboot: NodeStep = {
       const ready = pointOfNoReturn.next(view)
       const check = observed.finalChecks.get(self.node)
       if (ready.kind !== 'done' || check === undefined) return ready
-      const delay = state.stored.plan.policy.rebootDelayMs
-      const notAfter = Math.min(now + delay + startWithinMs, lastStart(state))
+      const { rebootDelayMs, deadlines } = state.stored.plan.policy
+      // Hooks run inside the order. Whatever an agent tells, a host that must be back by then is not still to go.
+      const notAfter = Math.min(now + rebootDelayMs + Math.min(check.hooksMs, deadlines.returnMs) + startWithinMs, lastStart(state))
       const order = orderFor(view, 'reboot', { notAfter, bootId: check.bootId, manifestHash: state.manifests.get(view.node.platform)?.hash ?? '' })
       return giveOrder(order)
     }

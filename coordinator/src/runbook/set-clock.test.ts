@@ -64,7 +64,7 @@ void t.test('an assigner that is on halts the window again when it was read afte
 
 void t.test('nobody goes down by a final check from the time to come', async (t) => {
   const state = after([...prepared, { type: 'slot-taken', node: 'a' }])
-  const finalChecks = new Map([['a', { at: start, slotSeq: state.seq, reasons: [], otherwise: 'go', bootId: 'b1' } as const]])
+  const finalChecks = new Map([['a', { at: start, slotSeq: state.seq, reasons: [], otherwise: 'go', bootId: 'b1', hooksMs: 0 } as const]])
   t.match(pointOfNoReturn.next(viewOf(state, soon, { finalChecks, gitlab: asked })), { kind: 'done' })
   t.match(pointOfNoReturn.next(viewOf(state, setBack, { finalChecks, gitlab: reading(setBack, 99) })), { kind: 'do', effect: { kind: 'final-check' } })
 })
@@ -73,7 +73,7 @@ void t.test('silence, or a final check that said no, holds a prepared node up fo
   const state = after(prepared)
   const takes = (now: number, noted: Partial<Observed>): boolean => decide(state, viewOf(state, now, { gitlab: reading(now - 100, 99), ...noted }).observed, now).record.some(({ type }) => type === 'slot-taken')
   const reason = { code: 'AGENT_UNREACHABLE', text: 't', hint: 'h' } as const
-  for (const noted of [{ agentFaults: new Map([['a', { reason, at: start }]]) }, { finalChecks: new Map([['a', { at: start, slotSeq: 1, reasons: [reason], otherwise: 'wait', bootId: 'b1' } as const]]) }]) {
+  for (const noted of [{ agentFaults: new Map([['a', { reason, at: start }]]) }, { finalChecks: new Map([['a', { at: start, slotSeq: 1, reasons: [reason], otherwise: 'wait', bootId: 'b1', hooksMs: 0 } as const]]) }]) {
     t.equal(takes(soon, noted), false)
     t.equal(takes(start + 5000, noted), true)
     t.equal(takes(setBack, noted), true)

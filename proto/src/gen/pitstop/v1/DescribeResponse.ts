@@ -34,6 +34,7 @@ export interface DescribeResponse {
   'gitaly_version'?: (string);
   'requests_in_flight'?: (number | string | Long);
   'certificate_expires_at_ms'?: (number | string | Long);
+  'before_reboot_hooks_ms'?: (number | string | Long);
 }
 
 export interface DescribeResponse__Output {
@@ -62,4 +63,5 @@ export interface DescribeResponse__Output {
   'gitaly_version': (string);
   'requests_in_flight': (number);
   'certificate_expires_at_ms': (number);
+  'before_reboot_hooks_ms': (number);
 }
