@@ -14,6 +14,9 @@ export interface OrderKey {
 export const orderId = (key: OrderKey): string =>
   `${key.step}-${key.attempt}-${sha256([key.planHash, key.node, key.step, String(key.attempt)].join('\n')).slice(0, 24)}`
 
+/** About so many orders an agent answers in one call: each is a look at its disk, and perhaps at systemd. */
+export const mostOrdersAsked = 1000
+
 /** The attempt that an id carries; undefined when it is none of ours. */
 export function attemptOf(id: string): number | undefined {
   const found = /^[a-z-]+-(\d{1,6})-[0-9a-f]{24}$/.exec(id)?.[1]

@@ -1,6 +1,7 @@
 // The agent of a simulated host: epochs, order ids, one order at a time, cancel against fire. What it persists survives it;
 // what it was about to do does not. It may die at any of its writes: `dies` is asked before and after each.
 import { Fault, reason, type Reason } from '@pitstop/shared/fault'
+import { mostOrdersAsked } from '@pitstop/shared/order-id'
 import type { HostView, OrderView, Verdict } from '@pitstop/coordinator/domain/observed'
 import type { OrderPayload } from '@pitstop/coordinator/ports'
 import type { SimulatedHost } from './simulated-host.ts'
@@ -28,8 +29,6 @@ interface StoredOrder {
 
 export type CancelAnswer = { readonly result: 'cancelled' | 'too-late' | 'not-found', readonly order: OrderView | null }
 
-/** Asked about more at once it refuses to answer. */
-const mostOrders = 1000
 const changes = [{ name: 'openssl', from: '1', to: '2', security: true }]
 
 export class SimulatedAgent {
@@ -52,7 +51,7 @@ export class SimulatedAgent {
   get reachable(): boolean { return this.up && this.#host.up && this.#host.faults.unreachable !== true }
 
   describe(epoch: number, orderIds: readonly string[]): HostView {
-    if (orderIds.length > mostOrders) throw new Fault('INVALID_INPUT', `${orderIds.length} order ids are asked about`)
+    if (orderIds.length > mostOrdersAsked) throw new Fault('INVALID_INPUT', `${orderIds.length} order ids are asked about`)
     this.#acknowledge(epoch)
     return { ...this.#host.facts(), orders: orderIds.flatMap((id) => this.orders.get(id)?.view ?? []), currentOrder: this.#running()?.id ?? null, highestEpoch: this.highestEpoch }
   }

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
 import { protocolRange, type wire } from '@pitstop/proto'
 import { Fault } from '@pitstop/shared/fault'
+import { mostOrdersAsked } from '@pitstop/shared/order-id'
 import { release } from '@pitstop/shared/release'
 import { known, knownNow } from '../adapters/host-checks.ts'
 import { hostFacts, type ImmutableFacts } from '../adapters/host-facts.ts'
@@ -16,13 +17,10 @@ import { obligationsToWire } from './wire-obligation.ts'
 import { serviceToWire, storageToWire } from './wire-health.ts'
 import { changesToWire, orderStateToWire, reasonsToWire } from './wire-order.ts'
 
-/** Each is a look at the disk, and perhaps at systemd. */
-const mostOrders = 1000
-
 export function describe(desk: OrderDesk, certificateFile: string): (request: wire.DescribeRequest__Output) => Promise<wire.DescribeResponse> {
   const immutable: () => Promise<ImmutableFacts> = hostFacts(desk.host)
   return async (request) => {
-    if (request.order_ids.length > mostOrders) throw new Fault('INVALID_INPUT', `${request.order_ids.length} order ids are asked about; at most ${mostOrders} are answered`, { hint: 'ask in several calls' })
+    if (request.order_ids.length > mostOrdersAsked) throw new Fault('INVALID_INPUT', `${request.order_ids.length} order ids are asked about; at most ${mostOrdersAsked} are answered`, { hint: 'ask in several calls' })
     desk.acknowledgeEpoch(request.epoch)
     const { host, clock, self, store } = desk
     const bootId = host.files.bootId()

@@ -2,7 +2,7 @@
 // of our own (epoch 0), so that nothing changes anywhere. Agents that do not answer in time say nothing now: whoever has seen
 // a newer epoch refuses ours later, at whatever it is asked.
 import { type Reason, asFault } from '@pitstop/shared/fault'
-import { orderId } from '@pitstop/shared/order-id'
+import { mostOrdersAsked, orderId } from '@pitstop/shared/order-id'
 import type { Inventory } from '../adapters/inventory/port.ts'
 import type { PlanNode } from '../domain/plan.ts'
 import { type StrangeOrder, distinct, implausibleEpoch, isPlausibleEpoch } from '../domain/restored.ts'
@@ -31,8 +31,6 @@ export interface KnownByStore {
 /** Nobody acts meanwhile, and a host that is just rebooting needs longer than anybody may wait. */
 const patienceMs = 2000
 const steps = ['stage', 'upgrade', 'reboot'] as const
-/** An agent refuses a question about more orders than these (agent/src/grpc/describe.ts). */
-const mostAsked = 1000
 /** Attempts beyond the journal's that are asked for: a person raises them one at a time. */
 const attemptsAhead = 2
 
@@ -83,7 +81,7 @@ async function withEach({ clock, inventory }: AskedParts, plans: readonly State[
 }
 
 /** At least one: without ids the epoch is told. */
-const inParts = (ids: readonly string[]): string[][] => Array.from({ length: Math.max(1, Math.ceil(ids.length / mostAsked)) }, (_, part) => ids.slice(part * mostAsked, (part + 1) * mostAsked))
+const inParts = (ids: readonly string[]): string[][] => Array.from({ length: Math.max(1, Math.ceil(ids.length / mostOrdersAsked)) }, (_, part) => ids.slice(part * mostOrdersAsked, (part + 1) * mostOrdersAsked))
 
 /** Of the orders with these ids, those of the plans: what agents told at a restore is journaled by its ids alone. */
 export const ordersNamed = (plans: readonly State[], ids: ReadonlySet<string>): StrangeOrder[] => [...new Set(plans.flatMap(({ stored }) => stored.plan.nodes.map(({ node }) => node)))]
