@@ -1,33 +1,17 @@
 // The break-glass files of several machines on one store, in the simulated world: whoever acts says what is owed, whoever stands
 // by says who acts, and no file drops what no journal holds. The commands themselves: test/break-glass/by-hand.test.ts.
-import type { Coordinator } from '@pitstop/coordinator/engine/coordinator'
 import { Fault } from '@pitstop/shared/fault'
 import t from 'tap'
 import { checkHistory } from '../world/check-history.ts'
-import { coordinatorIn } from '../world/coordinator-in-world.ts'
-import { Process } from '../world/process.ts'
-import { World, minutes } from '../world/world.ts'
-
-interface Seat { readonly process: Process, readonly coordinator: Coordinator }
-
-let started = 0
+import { type Seat, bootOn as startOn, severalMachines } from '../world/machines.ts'
+import { type World, minutes } from '../world/world.ts'
 
 /** A coordinator on a machine of its own; people talk to the one that was started last. */
 async function bootOn(world: World, machine: string): Promise<Seat> {
-  const process = new Process(`${machine}/${++started}/ab`, world.clock, machine)
-  const coordinator = coordinatorIn(world, process)
-  world.coordinator = coordinator
-  await world.settle(coordinator.start())
+  const seat = await startOn(world, machine)
+  world.coordinator = seat.coordinator
   await world.clock.runUntil(() => false, 100)
-  return { process, coordinator }
-}
-
-/** On a database: nobody's lease ends with its process. */
-function severalMachines(): World {
-  const world = new World({ nodes: 3 })
-  world.memories = new Map()
-  world.embeddedStore = false
-  return world
+  return seat
 }
 
 const glass = (world: World, machine: string): string => world.glass.get(machine) ?? ''

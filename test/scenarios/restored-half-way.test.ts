@@ -1,12 +1,10 @@
 // A store that was put back, and a coordinator that dies while it sees to it: whoever comes next finds that there is something
 // to see to, on whatever machine. And whom a coordinator asks before it acts on a store that it has not watched.
 import t from 'tap'
-import type { Coordinator } from '@pitstop/coordinator/engine/coordinator'
 import { fleetStream } from '@pitstop/coordinator/ports'
 import { Fault } from '@pitstop/shared/fault'
 import { checkHistory } from '../world/check-history.ts'
-import { coordinatorIn } from '../world/coordinator-in-world.ts'
-import { Process } from '../world/process.ts'
+import { type Seat, bootOn } from '../world/machines.ts'
 import { World, minutes } from '../world/world.ts'
 
 /** The first node was rebooted, and the store is put back to before that. @param same the backup is of the epoch that acts still. */
@@ -178,20 +176,11 @@ for (const write of ['takeLease', 'concludeRestore'] as const) {
   })
 }
 
-interface Seat { readonly process: Process, readonly coordinator: Coordinator }
-
-async function seat(world: World, name: string): Promise<Seat> {
-  const process = new Process(name, world.clock, name)
-  const coordinator = coordinatorIn(world, process)
-  await world.settle(coordinator.start())
-  return { process, coordinator }
-}
-
 async function shared(): Promise<{ readonly world: World, readonly holder: Seat, readonly standby: Seat }> {
   const world = new World({ nodes: 3 })
   world.embeddedStore = false
-  const holder = await seat(world, 'holder')
-  const standby = await seat(world, 'standby')
+  const holder = await bootOn(world, 'holder')
+  const standby = await bootOn(world, 'standby')
   await world.clock.runUntil(() => false, minutes)
   return { world, holder, standby }
 }
@@ -225,7 +214,7 @@ void t.test('a coordinator that was started beside the lease of one that is dead
   world.kill(holder.process)
   world.kill(standby.process)
   const asked = asks(world)
-  const late = await seat(world, 'late')
+  const late = await bootOn(world, 'late')
   t.notOk(late.coordinator.acting)
   t.ok(await world.clock.runUntil(() => late.coordinator.acting, minutes))
   t.equal(asked(), 3)
@@ -239,7 +228,7 @@ void t.test('a standby notices that the store was put back under it, and the hol
   world.store.putBack(older)
   if (older.lease !== null) world.store.lease = { ...older.lease, expiresAt: world.clock.now() + 20_000 }
   t.ok(await world.clock.runUntil(() => world.warnings.length > 0, 5000))
-  t.match(world.warnings[0], /put back behind our back: this machine has seen entry 3 of the journal, the store ends with 1; holder acts on it/)
+  t.match(world.warnings[0], /put back behind our back: this machine has seen entry 3 of the journal, the store ends with 1; holder\/\d+\/ab acts on it/)
   await world.store.append(1, fleetStream, 2, Array.from({ length: 9 }, () => ({ type: 'unfrozen', by: 'ada', reason: 'r' })))
   world.kill(holder.process)
   t.ok(await world.clock.runUntil(() => standby.coordinator.acting, minutes))

@@ -1,28 +1,8 @@
 // One backup that is put back more than once, in the simulated world: whoever has seen to a restore has seen to it for every
 // machine, and for the process that lives on. And what a machine that only stood by remembers afterwards.
 import t from 'tap'
-import type { Coordinator } from '@pitstop/coordinator/engine/coordinator'
-import { coordinatorIn } from '../world/coordinator-in-world.ts'
-import { Process } from '../world/process.ts'
-import { World, minutes } from '../world/world.ts'
-
-interface Seat { readonly process: Process, readonly coordinator: Coordinator }
-
-let started = 0
-
-async function bootOn(world: World, machine: string): Promise<Seat> {
-  const process = new Process(`${machine}/${++started}/ab`, world.clock, machine)
-  const coordinator = coordinatorIn(world, process)
-  await world.settle(coordinator.start())
-  return { process, coordinator }
-}
-
-function severalMachines(): World {
-  const world = new World({ nodes: 3 })
-  world.memories = new Map()
-  world.embeddedStore = false
-  return world
-}
+import { type Seat, bootOn, severalMachines } from '../world/machines.ts'
+import { type World, minutes } from '../world/world.ts'
 
 const told = ({ store }: World): number => store.rows.filter(({ recorded }) => (recorded.event as { readonly type: string }).type === 'store-restored').length
 

@@ -1,20 +1,8 @@
 // A shared store whose clock is set: nobody acts beside a living holder, and nobody waits for a dead one longer than its lease.
-import type { Coordinator } from '@pitstop/coordinator/engine/coordinator'
 import t from 'tap'
 import { checkHistory } from '../world/check-history.ts'
-import { coordinatorIn } from '../world/coordinator-in-world.ts'
-import { Process } from '../world/process.ts'
+import { type Seat, bootOn } from '../world/machines.ts'
 import { World, minutes } from '../world/world.ts'
-
-interface Seat { readonly process: Process, readonly coordinator: Coordinator }
-
-async function bootOn(world: World, machine: string): Promise<Seat> {
-  const process = new Process(`${machine}/1/ab`, world.clock, machine)
-  const coordinator = coordinatorIn(world, process)
-  world.coordinator = coordinator
-  await world.settle(coordinator.start())
-  return { process, coordinator }
-}
 
 /** vm-1 has opened a window, with a node down; vm-2 stands by. */
 async function twoInMidWindow(): Promise<{ readonly world: World, readonly first: Seat, readonly second: Seat, readonly cutOff: () => void }> {
@@ -24,10 +12,10 @@ async function twoInMidWindow(): Promise<{ readonly world: World, readonly first
   let cutOff = ''
   world.store.renewLease = (holder, ...rest) => holder === cutOff ? new Promise(() => undefined) : renewLease.call(world.store, holder, ...rest)
   const first = await bootOn(world, 'vm-1')
+  world.coordinator = first.coordinator
   await world.makePlan()
   await world.openWindow()
   const second = await bootOn(world, 'vm-2')
-  world.coordinator = first.coordinator
   await world.until(() => world.phase(0) === 'down')
   return { world, first, second, cutOff: () => { cutOff = first.process.name } }
 }
@@ -95,10 +83,10 @@ async function jumpsAhead(moment: { readonly afterMs: number } | { readonly writ
     }
   }
   const first = await bootOn(world, 'vm-1')
+  world.coordinator = first.coordinator
   await world.makePlan()
   await world.openWindow()
   const second = await bootOn(world, 'vm-2')
-  world.coordinator = first.coordinator
   const jump = (): void => {
     jumpedAt = world.clock.now()
     world.storeClockOffMs = 60 * minutes
