@@ -38,6 +38,80 @@ for (const [when, ms] of [['before', 2 * minutes], ['after', 25 * minutes], ['a 
   })
 }
 
+/** A plan of tonight, the store of last night: put back on a new machine while a node is on its way back. */
+async function olderThanThePlan(): Promise<World> {
+  const world = await remembering({ nodes: 3, policy: { groupSize: 1 } })
+  await world.makePlan()
+  await world.openWindow()
+  await world.untilClosed()
+  const copy = world.store.copy()
+  await world.clock.runUntil(() => false, minutes)
+  await world.makePlan()
+  await world.openWindow()
+  await world.until(() => !world.host(0).up)
+  t.ok(await world.clock.runUntil(() => world.host(0).up, 3 * minutes))
+  t.equal(world.gitlab.weights['gitaly-01.test'], 0)
+  putBackOnNewMachine(world, copy)
+  return world
+}
+
+void t.test('a copy that is older than the plan: the agents name it, and the weight and the assigner that its window had promised are told', async (t) => {
+  const world = await olderThanThePlan()
+  await world.boot()
+  t.match((await world.settle(world.coordinator.readRestored()))?.reasons, [{ code: 'STORE_RESTORED', text: /^gitaly-01\.test has reboot .* of plan [0-9a-f]{12} \(and 2 more hosts\), and the store does not hold that plan$/ }])
+  t.match(await world.settle(world.coordinator.lostPromises()), [
+    { id: 'found:weight:gitaly-01.test', previous: 100, text: /^gitaly-01\.test has reboot .*; its weight was 100 when window 1 of plan .* was opened$/ },
+    { id: 'found:weight:gitaly-02.test', previous: 99, text: /^gitaly-02\.test has upgrade / },
+    { id: 'found:assigner', previous: true, text: /^it is off, and a window of which the restored journal does not know may have switched it off$/ }
+  ])
+  await world.makePlan()
+  await t.rejects(world.openWindow(), { code: 'STORE_RESTORED', message: /found:weight:gitaly-01\.test, found:weight:gitaly-02\.test, found:assigner/ })
+  world.kill()
+  await world.boot()
+  t.equal(world.warnings.filter((text) => text.startsWith('STORE_RESTORED')).length, 1, 'told once')
+  t.match((await world.settle(world.coordinator.lostPromises())).map(({ id }) => id), ['found:weight:gitaly-01.test', 'found:weight:gitaly-02.test', 'found:assigner'])
+})
+
+void t.test('the same without any plan in the copy, GitLab away at the restore: the storages are those of the inventory, and before a window is opened they are told', async (t) => {
+  const world = await remembering({ nodes: 2, policy: { groupSize: 1 } })
+  const copy = world.store.copy()
+  await world.makePlan()
+  await world.openWindow()
+  await world.until(() => world.phase(0) === 'down')
+  await world.clock.runUntil(() => world.host(0).serves, 3 * minutes)
+  putBackOnNewMachine(world, copy)
+  const { port } = world.gitlab
+  world.gitlab.port = (asker) => ({ ...port.call(world.gitlab, asker), readWeights: () => Promise.reject(new Fault('GITLAB_UNREACHABLE', 'away')) })
+  await world.boot()
+  t.match((await world.settle(world.coordinator.lostPromises())).find(({ id }) => id === 'found:weight:gitaly-01.test'), { previous: false, text: /what its weight was, no journal says any more/ })
+})
+
+void t.test('of an agent of the release before, or one that names what no plan can be called, nothing is believed', async (t) => {
+  for (const told of ['nothing', 'nonsense'] as const) {
+    const world = await olderThanThePlan()
+    for (const { agent } of world.hosts.values()) {
+      if (told === 'nothing') agent.tellsLatest = false
+      else for (const [id, order] of agent.orders) agent.orders.set(id, { ...order, plan: '../../etc' })
+    }
+    await world.boot()
+    t.match(await world.settle(world.coordinator.readRestored()), null, told)
+  }
+})
+
+void t.test('a plan that the store holds and cannot read is held', async (t) => {
+  const world = await remembering({ nodes: 2, closesInMs: 60 * minutes })
+  await world.makePlan()
+  await world.openWindow()
+  await world.untilClosed()
+  await world.clock.runUntil(() => false, 60 * minutes)
+  world.kill()
+  world.store.readPlan = () => Promise.reject(new Fault('STORE_NEWER', 'format 9'))
+  world.store.listPlans = () => Promise.reject(new Fault('STORE_NEWER', 'format 9'))
+  await world.boot()
+  t.ok(world.coordinator.acting)
+  t.equal(await world.settle(world.coordinator.readRestored()), null)
+})
+
 void t.test('more plans than an agent answers for at once: it is asked in parts', async (t) => {
   const world = await remembering({ nodes: 2, policy: { groupSize: 1 } })
   for (let plans = 0; plans < 112; plans++) {

@@ -9,6 +9,7 @@ interface Row { readonly stream: string, readonly recorded: Recorded<unknown> }
 
 export interface StoreCopy {
   readonly rows: number
+  readonly plans: number
   readonly lease: LeaseRow | null
   readonly window: { readonly plan: string, readonly number: number } | null
   readonly incarnation: string
@@ -128,12 +129,13 @@ export class MemoryStore implements Store {
   crashed(): void { /* memory has nothing open */ }
 
   /** A backup, as of now. Plans never change and are never lost. */
-  copy(): StoreCopy { return { rows: this.rows.length, lease: this.lease, window: this.window, incarnation: this.#incarnation, restoring: this.#restoring } }
+  copy(): StoreCopy { return { rows: this.rows.length, plans: this.plans.size, lease: this.lease, window: this.window, incarnation: this.#incarnation, restoring: this.#restoring } }
 
   /** The backup is put back: what came later is lost, and whoever knows it knows more than the store. */
-  putBack({ rows, lease, window, incarnation, restoring }: StoreCopy): readonly Row[] {
+  putBack({ rows, plans, lease, window, incarnation, restoring }: StoreCopy): readonly Row[] {
     this.copies++
     const lost = this.rows.splice(rows)
+    for (const hash of [...this.plans.keys()].slice(plans)) this.plans.delete(hash)
     this.#seq = this.rows.length
     this.lease = lease === null ? null : { ...lease, expiresAt: 0 }
     this.window = window

@@ -11,6 +11,7 @@ interface StoredOrder {
   readonly id: string
   readonly digest: string
   readonly step: 'stage' | 'upgrade' | 'reboot'
+  readonly plan: string
   readonly bootId: string
   view: OrderView
   /** Renewed whenever the same order comes again. */
@@ -40,6 +41,8 @@ export class SimulatedAgent {
   highestEpoch = 0
   readonly orders = new Map<string, StoredOrder>()
   readonly #cancelled = new Set<string>()
+  /** As the release before: it does not tell which order it took in last. */
+  tellsLatest = true
   readonly #host: SimulatedHost
   readonly #clock: VirtualClock
 
@@ -53,7 +56,12 @@ export class SimulatedAgent {
   describe(epoch: number, orderIds: readonly string[]): HostView {
     if (orderIds.length > mostOrdersAsked) throw new Fault('INVALID_INPUT', `${orderIds.length} order ids are asked about`)
     this.#acknowledge(epoch)
-    return { ...this.#host.facts(), orders: orderIds.flatMap((id) => this.orders.get(id)?.view ?? []), currentOrder: this.#running()?.id ?? null, highestEpoch: this.highestEpoch }
+    return { ...this.#host.facts(), orders: orderIds.flatMap((id) => this.orders.get(id)?.view ?? []), currentOrder: this.#running()?.id ?? null, latestOrder: this.#latest, highestEpoch: this.highestEpoch }
+  }
+
+  get #latest(): HostView['latestOrder'] {
+    const latest = [...this.orders.values()].at(-1)
+    return latest === undefined || !this.tellsLatest ? null : { id: latest.id, step: latest.step, plan: latest.plan }
   }
 
   health(epoch: number, rebootOrderId: string, sinceLastStart: boolean): Verdict {
@@ -95,7 +103,7 @@ export class SimulatedAgent {
         return { ...view, status: 'vetoed', reasons: against }
       }
       const accepted: StoredOrder = {
-        id: order.id, digest, step: order.step, bootId: this.#host.bootId, view, epoch: payload.epoch, notBefore: order.notBefore, notAfter: order.notAfter, delayMs: payload.delayMs, acceptedAt: this.#host.now(), unit: null, begun: false, waiting: []
+        id: order.id, digest, step: order.step, plan: payload.planHash, bootId: this.#host.bootId, view, epoch: payload.epoch, notBefore: order.notBefore, notAfter: order.notAfter, delayMs: payload.delayMs, acceptedAt: this.#host.now(), unit: null, begun: false, waiting: []
       }
       this.#persist(() => {
         this.orders.set(order.id, accepted)

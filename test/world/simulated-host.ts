@@ -77,7 +77,7 @@ export class SimulatedHost {
 
   now(): number { return this.#clock.now() + this.clockOffMs }
 
-  facts(): Omit<HostView, 'orders' | 'currentOrder' | 'highestEpoch'> {
+  facts(): Omit<HostView, 'orders' | 'latestOrder' | 'currentOrder' | 'highestEpoch'> {
     return {
       bootId: this.bootId, platform: this.platform, gitalyPid: this.gitalyPid, gitalyRuns: this.servingSince > 0, rebootRequired: this.installed,
       vetoes: this.faults.vetoes ?? [], promises: this.faults.promises ?? [], clockOffsetMs: this.clockOffMs, requestsInFlight: 0, pendingUpdates: [], certificateExpiresAt: 0, hooksMs: this.times.hooksMs > 0 ? hooksDeadlineMs : 0, protocol: { min: 1, max: 1 }

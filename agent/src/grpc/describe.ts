@@ -64,7 +64,8 @@ export function describe(desk: OrderDesk, certificateFile: string): (request: wi
       gitaly_version: isKnown(info) ? info.value.version : '',
       requests_in_flight: requestsInFlight,
       certificate_expires_at_ms: certificateEnd(certificateFile),
-      before_reboot_hooks_ms: host.hooks.read('before-reboot').hooks.length * host.settings.hooks.deadlineMs
+      before_reboot_hooks_ms: host.hooks.read('before-reboot').hooks.length * host.settings.hooks.deadlineMs,
+      latest_order: desk.latest === undefined ? null : { id: desk.latest.id, step: desk.latest.step, plan_hash: desk.latest.planHash }
     }
   }
 }

@@ -9,6 +9,7 @@ const { world } = realAgents(t)
 
 void t.test('a scheduled reboot: its copy is the same one, other content is a fault, others wait, and it can be taken back', async (t) => {
   const { host, client, restart } = await world(t)
+  t.equal((await client.call('describe', {}))['latest_order'], null)
   const request = reboot('reboot-1-aa', {}, { delay_ms: 60_000 })
   const first = await client.call('scheduleReboot', request)
   t.match(first['state'], { status: 'ORDER_STATUS_RUNNING', step: 'reboot', boot_id: 'boot-1' })
@@ -17,7 +18,10 @@ void t.test('a scheduled reboot: its copy is the same one, other content is a fa
   await t.rejects(client.call('scheduleReboot', reboot('reboot-1-aa', { epoch: 2, plan_hash: 'other' })), fault('ORDER_REUSED', { code: grpc.status.ABORTED }))
   await t.rejects(client.call('scheduleReboot', reboot('reboot-1-bb', { epoch: 2 })), fault('ORDER_RUNNING', { details: /reboot-1-aa/ }))
   await t.rejects(client.stream('stage', { order: order('stage-1-aa', { epoch: 2 }), manifest: [] }), fault('ORDER_RUNNING', { details: /reboot-1-aa/ }))
+  const latest = { id: 'reboot-1-aa', step: 'reboot', plan_hash: 'plan' }
+  t.same((await client.call('describe', {}))['latest_order'], latest)
   const again = await restart()
+  t.same((await again.call('describe', {}))['latest_order'], latest, 'also by an agent that started again')
   t.match(await again.call('describe', {}), { current_order: { id: 'reboot-1-aa', status: 'ORDER_STATUS_RUNNING' } }, 'a restarted agent knows its order')
   const taken = { ...cancel('reboot-1-aa'), order: order('cancel-1-aa', { epoch: 2 }) }
   t.match(await again.call('cancelReboot', taken), { result: 'CANCEL_RESULT_CANCELLED', reboot: { status: 'ORDER_STATUS_CANCELLED' } })

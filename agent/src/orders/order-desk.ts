@@ -46,6 +46,8 @@ export class OrderDesk {
   /** Orders that this process is at work on: taking in, staging, starting a unit. One at a time. */
   readonly #claims = new Map<string, { readonly step: Step, readonly done: Promise<unknown> }>()
   readonly armed: ArmedReboots
+  /** Taken in last, as far as it can be told. */
+  #latest: AcceptedOrder | undefined
   /** As this process found it when it began; it watches over none of these orders, so a mended one needs a new start. */
   readonly #damage: readonly Reason[]
 
@@ -59,8 +61,14 @@ export class OrderDesk {
     this.store.prepare()
     const { orders, damage } = this.store.sift()
     this.#damage = damage.map((fault) => fault.toReason())
-    for (const files of orders) if (files.outcome === undefined && files.accepted !== undefined) this.#open.add(files.id)
+    for (const { id, accepted, outcome } of orders) {
+      if (accepted === undefined) continue
+      if (outcome === undefined) this.#open.add(id)
+      if (accepted.acceptedAtMs >= (this.#latest?.acceptedAtMs ?? 0)) this.#latest = accepted
+    }
   }
+
+  get latest(): AcceptedOrder | undefined { return this.#latest }
 
   /** Why orders on disk cannot be told. Nothing new begins beside one: it may be at work, or have been this plan's reboot. */
   damage(): readonly Reason[] {
@@ -106,6 +114,7 @@ export class OrderDesk {
   accept(order: AcceptedOrder, grant: Grant): void {
     this.store.accept(order, grant)
     this.#open.add(order.id)
+    this.#latest = order
     this.log.info({ order: order.id, step: order.step, epoch: grant.epoch }, 'order accepted')
   }
 

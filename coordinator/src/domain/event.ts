@@ -86,14 +86,17 @@ export type FleetEvent =
   | { readonly type: 'unfrozen', readonly by: string, readonly reason: string }
   /** release: of the coordinator that took it; missing before 0.2. */
   | { readonly type: 'lease-taken', readonly holder: string, readonly address: string, readonly release?: string }
-  /** The store is not what it was: from a backup, failed over, or another one. `was`: its incarnation as it was known here. ended: other incarnations that ended in it, that of the copy too. orders: those that agents have and the journal has not. Both missing before 0.2. */
-  | { readonly type: 'store-restored', readonly incarnation: string, readonly was: string, readonly reasons: readonly Reason[], readonly ended?: readonly string[], readonly orders?: readonly string[] }
+  /** The store is not what it was: from a backup, failed over, or another one. `was`: its incarnation as it was known here. ended: other incarnations that ended in it, that of the copy too. orders: those that agents have and the journal has not. lostPlans: of these, such as are of plans that the store does not hold. All missing before 0.2. */
+  | { readonly type: 'store-restored', readonly incarnation: string, readonly was: string, readonly reasons: readonly Reason[], readonly ended?: readonly string[], readonly orders?: readonly string[], readonly lostPlans?: readonly LostPlanOrder[] }
   /** A promise that a restored journal does not hold and that is still unpaid as far as can be told. A person settles it. */
   | { readonly type: 'obligation-found', readonly id: string, readonly kind: ObligationKind, readonly subject: string, readonly node: string | null,
       readonly previous: number | boolean, readonly text: string }
   /** text: what GitLab showed just then; missing before 0.2. */
   | { readonly type: 'obligation-cleared', readonly id: string, readonly by: string, readonly reason: string, readonly text?: string }
   | { readonly type: 'report-observed', readonly node: string, readonly orderId: string, readonly bootId: string, readonly status: 'healthy' | 'unhealthy' | 'unknown' }
+
+/** storages: of the node, by the inventory of then. */
+export interface LostPlanOrder { readonly node: string, readonly step: string, readonly id: string, readonly plan: string, readonly storages: readonly string[] }
 
 export const eventVersion = 1
 

@@ -59,6 +59,8 @@ export interface HostView {
   readonly certificateExpiresAt: number
   /** How long the hooks ahead of a reboot may run, all together; 0 = there are none, or the agent is too old to tell. */
   readonly hooksMs: number
+  /** Taken in last; null = none ever was, or the agent is too old to tell. plan: its hash. */
+  readonly latestOrder: { readonly id: string, readonly step: string, readonly plan: string } | null
   readonly protocol: { readonly min: number, readonly max: number }
 }
 

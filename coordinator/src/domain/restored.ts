@@ -5,7 +5,7 @@ import type { Event } from './event.ts'
 import type { FleetState, FoundObligation } from './fleet-state.ts'
 import { type PromiseLine, foundId, idOfFound, isUnknownWeight, unknownWeight, wordedPrevious } from './break-glass-lines.ts'
 import { planNodeOf } from './plan.ts'
-import { type Obligation, type State, openObligations } from './state.ts'
+import { type Obligation, type State, assignerObligation, openObligations } from './state.ts'
 
 /** What a coordinator's machine remembers of the store, in a file of its own. */
 export interface StoreMemory {
@@ -49,7 +49,7 @@ export function whyRestored({ incarnation, epoch, seq, moved, past, memory, watc
     else if (known.incarnation === incarnation && known.seq > seq) say(`this machine has seen entry ${known.seq} of the journal, the store ends with ${seq}`)
   }
   if (agents !== null && agents.epoch > epoch) say(`${agents.node} has seen epoch ${agents.epoch}, the store knows ${epoch}`)
-  return [...reasons, ...strange.map(strangeReason)]
+  return [...reasons, ...strange.filter(({ plan }) => plan === undefined).map(strangeReason), ...strangePlans(strange)]
 }
 
 /** Of each store what is known last: by epoch, and within one by its newest row. */
@@ -82,7 +82,16 @@ export const implausibleEpoch = (node: string, epoch: number, known: number): Re
   `on ${node}: look at pitstop-agent status; find out who wrote it, then stop pitstop-agent, move /var/lib/pitstop-agent/epoch.json aside and start it`)
 
 /** An order that an agent has and the restored journal has not. */
-export interface StrangeOrder { readonly node: string, readonly step: string, readonly id: string, readonly status: string }
+export interface StrangeOrder {
+  readonly node: string
+  readonly step: string
+  readonly id: string
+  readonly status: string
+  /** Hash of its plan, where the store does not hold even that; then other orders of it are not known here. */
+  readonly plan?: string
+  /** Of its node, where no plan says it. */
+  readonly storages?: readonly string[]
+}
 
 export interface LostFacts {
   /** Of the open window's plan. */
@@ -144,13 +153,16 @@ export function lostPromises({ state, lines, known, strange, plans = [], found =
   // Of a window that the store has lost with its opening: an order tells that the weight had gone before, once prepared for it.
   const hosts = new Set(state === null ? [] : state.stored.plan.nodes.map(({ node }) => node))
   const elsewhere = [...Map.groupBy(strange.filter(({ node, step }) => !hosts.has(node) && (present !== null || step !== 'stage')), ({ node }) => node)].flatMap(([node, orders]) =>
-    [...new Set(plans.flatMap(({ stored }) => planNodeOf(stored.plan, node)?.storages ?? []))].flatMap((storage) => {
+    [...new Set([...plans.flatMap(({ stored }) => planNodeOf(stored.plan, node)?.storages ?? []), ...orders.flatMap(({ storages = [] }) => storages)])].flatMap((storage) => {
       const { previous, text } = lastKnown(plans, storage)
       const id = `weight:${storage}`
       if (covered.has(id) || !isOwed({ kind: 'weight', subject: storage, previous })) return []
       return [{ id: foundId(id), kind: 'weight' as const, subject: storage, node, previous, text: `${strangeOrders(node, orders)}; ${text}` }]
     }))
-  return [...told, ...unexplained, ...elsewhere]
+  // Without a window in the journal nobody knows whether the lost one had switched it off, or found it so.
+  const assigner = state !== null || strange.length === 0 || covered.has(assignerObligation) || present?.scheduleActive !== false ? []
+    : [{ id: foundId(assignerObligation), kind: 'assigner' as const, subject: 'weight assigner', node: null, previous: true, text: 'it is off, and a window of which the restored journal does not know may have switched it off' }]
+  return [...told, ...unexplained, ...elsewhere, ...assigner]
 }
 
 const strangeOrders = (node: string, orders: readonly StrangeOrder[]): string =>
@@ -174,6 +186,16 @@ export const disputed = (state: State, lines: readonly PromiseLine[], from: stri
   const text = `the restored journal says that it was ${wordedPrevious({ kind, previous })}, ${from} that it was ${wordedPrevious(line)}: a person puts it back and settles ${foundId(id)}`
   return [{ type: 'obligation-settled', id, how: 'superseded', by: 'pitstop', text }]
 })
+
+/** One reason for each plan: its orders are on every host of it. */
+function strangePlans(strange: readonly StrangeOrder[]): Reason[] {
+  return [...Map.groupBy(strange.filter(({ plan }) => plan !== undefined), ({ plan = '' }) => plan)].flatMap(([plan, orders]) => {
+    const [first] = orders
+    if (first === undefined) return []
+    const others = orders.length === 1 ? '' : ` (and ${orders.length - 1} more hosts)`
+    return [reason('STORE_RESTORED', `${first.node} has ${first.step} ${first.id} of plan ${plan.slice(0, 12)}${others}, and the store does not hold that plan`, `look at ${first.node}: pitstop-agent status`)]
+  })
+}
 
 const strangeReason = ({ node, step, id, status }: StrangeOrder): Reason =>
   reason('STORE_RESTORED', `${node} has ${step} ${id} (${status}), of which the restored journal does not know`, `look at ${node}: pitstop-agent status`)

@@ -4,6 +4,7 @@
 import { type Reason, asFault } from '@pitstop/shared/fault'
 import { mostOrdersAsked, orderId } from '@pitstop/shared/order-id'
 import type { Inventory } from '../adapters/inventory/port.ts'
+import type { HostView } from '../domain/observed.ts'
 import type { PlanNode } from '../domain/plan.ts'
 import { type StrangeOrder, distinct, implausibleEpoch, isPlausibleEpoch } from '../domain/restored.ts'
 import type { State } from '../domain/state.ts'
@@ -26,6 +27,8 @@ export interface KnownByStore {
   readonly plans: readonly State[]
   /** Orders whose intent is journaled, and such as were told when they were found. */
   readonly orders: ReadonlySet<string>
+  /** Does the store hold the plan with this hash? */
+  readonly holdsPlan: (hash: string) => Promise<boolean>
 }
 
 /** Nobody acts meanwhile, and a host that is just rebooting needs longer than anybody may wait. */
@@ -34,21 +37,26 @@ const steps = ['stage', 'upgrade', 'reboot'] as const
 /** Attempts beyond the journal's that are asked for: a person raises them one at a time. */
 const attemptsAhead = 2
 
-export async function askAgents(parts: AskedParts, { epoch, plans, orders }: KnownByStore): Promise<AgentsMemory> {
+export async function askAgents(parts: AskedParts, { epoch, plans, orders, holdsPlan }: KnownByStore): Promise<AgentsMemory> {
   const heard: { readonly node: string, readonly epoch: number }[] = []
   const strange: StrangeOrder[] = []
   const disbelieved: Reason[] = []
   await withEach(parts, plans, async (node) => {
     const asked = unknownOrders(plans, node.node, orders)
+    let latest: HostView['latestOrder'] = null
     try {
       for (const ids of inParts([...asked.keys()])) {
         const answer = await parts.agents.describe(node, 0, ids)
+        latest = answer.latestOrder
         if (isPlausibleEpoch(answer.highestEpoch, epoch)) heard.push({ node: node.node, epoch: answer.highestEpoch })
         else disbelieved.push(implausibleEpoch(node.node, answer.highestEpoch, epoch))
         for (const { id, status } of answer.orders) {
           const step = asked.get(id)
           if (step !== undefined && status !== 'absent') strange.push({ node: node.node, step, id, status })
         }
+      }
+      if (latest !== null && !orders.has(latest.id) && isPlanHash(latest.plan) && !await holdsPlan(latest.plan)) {
+        strange.push({ node: node.node, step: latest.step, id: latest.id, status: 'taken in', plan: latest.plan, storages: node.storages })
       }
     } catch (error) {
       const fault = asFault(error)
@@ -86,6 +94,9 @@ const inParts = (ids: readonly string[]): string[][] => Array.from({ length: Mat
 /** Of the orders with these ids, those of the plans: what agents told at a restore is journaled by its ids alone. */
 export const ordersNamed = (plans: readonly State[], ids: ReadonlySet<string>): StrangeOrder[] => [...new Set(plans.flatMap(({ stored }) => stored.plan.nodes.map(({ node }) => node)))]
   .flatMap((node) => [...unknownOrders(plans, node, new Set())].flatMap(([id, step]) => (ids.has(id) ? [{ node, step, id, status: 'told at the restore' }] : [])))
+
+/** Nothing else is a plan's, whatever an agent says. */
+const isPlanHash = (text: string): boolean => /^[0-9a-f]{64}$/.test(text)
 
 /** Ids of the orders that this node may have been given behind the journal's back. */
 function unknownOrders(plans: readonly State[], node: string, known: ReadonlySet<string>): Map<string, string> {

@@ -68,10 +68,10 @@ export class HiddenLosses {
   }
 
   async #knownAtRestore(): Promise<KnownAtRestore> {
-    const { fleet: { state: { restoredOrders } }, plans } = this.#parts
+    const { fleet: { state: { restoredOrders, lostPlans } }, plans } = this.#parts
     if (restoredOrders.size === 0) return { strange: [], plans: [] }
     const readable = await plans.readable()
-    return { strange: ordersNamed(readable, restoredOrders), plans: readable }
+    return { strange: [...ordersNamed(readable, restoredOrders), ...lostPlans.map((each) => ({ ...each, status: 'told at the restore' }))], plans: readable }
   }
 
   async #tellAll(state: State | null, known: KnownAtRestore, what: string): Promise<void> {

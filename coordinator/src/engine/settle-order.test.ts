@@ -22,7 +22,7 @@ async function settled(askedAt: number, answeredAt: number): Promise<string[]> {
   let observed: Observed = nothingObserved(1, noted)
   const told: string[] = []
   const clock = { now: () => now, monotonic: () => now, after: () => () => undefined }
-  const host: HostView = { bootId: 'b1', platform: 'p', gitalyPid: 1, gitalyRuns: true, rebootRequired: false, vetoes: [], orders: [], currentOrder: null, highestEpoch: 1, clockOffsetMs: 0, requestsInFlight: 0, pendingUpdates: [], certificateExpiresAt: 0, hooksMs: 0, protocol: { min: 1, max: 1 }, promises: [] }
+  const host: HostView = { bootId: 'b1', platform: 'p', gitalyPid: 1, gitalyRuns: true, rebootRequired: false, vetoes: [], orders: [], currentOrder: null, highestEpoch: 1, clockOffsetMs: 0, requestsInFlight: 0, pendingUpdates: [], certificateExpiresAt: 0, hooksMs: 0, latestOrder: null, protocol: { min: 1, max: 1 }, promises: [] }
   const append: Store['append'] = async (epoch, stream, at, events) => {
     t.not(stream, fleetStream)
     told.push(...events.map(({ type }) => type))

@@ -92,7 +92,7 @@ export async function takeOver(parts: TakeOverParts, keeper: LeaseKeeper, watch:
   if (known.length === 0) recollection?.note(incarnation.seq)
   // A take-over that asks waits for hosts that are just rebooting; one of a store that was watched all the time need not.
   const about = known.length > 0 || !watch.vouched ? await askedAbout(store, before, clock.now()) : null
-  const asked = about === null ? null : await askAgents(parts, { epoch, ...about })
+  const asked = about === null ? null : await askAgents(parts, { epoch, ...about, holdsPlan: holdsPlan(store) })
   const restored = distinct([...known, ...whyRestored({ ...facts, moved: null, memory: null, watched: [], agents: asked?.highest ?? null, strange: asked?.strange ?? [] })])
   if (restored.length === 0) watch.vouch()
 
@@ -135,10 +135,11 @@ async function seeToRestore(parts: TakeOverParts, epoch: number, { fleet, state 
   const from = recollection?.file ?? 'the break-glass file'
   const events = state === null ? [] : [...disputed(state, left.lines, from), ...pauseRestored(state, present === null ? [...reasons, gitlabNotRead] : reasons)]
   const found = lostPromises({ state, lines: left.lines, known: left.known, strange, plans, found: fleet.found, from, present })
+  const lostPlans = strange.flatMap(({ node, step, id: order, plan, storages = [] }) => (plan === undefined ? [] : [{ node, step, id: order, plan, storages }]))
   let id = ''
   const recorded = await store.concludeRestore(epoch, clock.now(), (incarnation) => {
     id = incarnation
-    const restored: FleetEvent = { type: 'store-restored', incarnation, was, reasons, ...ended.length === 0 ? {} : { ended }, ...strange.length === 0 ? {} : { orders: strange.map((each) => each.id) } }
+    const restored: FleetEvent = { type: 'store-restored', incarnation, was, reasons, ...ended.length === 0 ? {} : { ended }, ...strange.length === 0 ? {} : { orders: strange.map((each) => each.id) }, ...lostPlans.length === 0 ? {} : { lostPlans } }
     return [
       ...state === null ? [] : [{ stream: state.stored.hash, events }],
       { stream: fleetStream, events: [told, restored, ...found.map((each): FleetEvent => ({ type: 'obligation-found', ...each }))] }
@@ -200,7 +201,13 @@ async function askedAbout(store: Store, { fleet, state, orders }: Loaded, now: n
     const loaded = loadPlan(store, hash, fleet)
     return plan.closesAt > now ? await loaded : await loaded.catch((error: unknown) => { name(`plan ${hash.slice(0, 12)}`, error); return null })
   }))
-  return { unread, plans: [...state === null ? [] : [state], ...others.flatMap((each) => each?.state ?? [])], orders: new Set([...orders, ...others.flatMap((each) => [...each?.orders ?? []])]) }
+  return { unread, plans: [...state === null ? [] : [state], ...others.flatMap((each) => each?.state ?? [])], orders: new Set([...fleet.toldOrders, ...orders, ...others.flatMap((each) => [...each?.orders ?? []])]) }
+}
+
+/** Asked when an agent names it: whoever acted until now may have made it meanwhile. One that cannot be read is there. */
+function holdsPlan(store: Store): (hash: string) => Promise<boolean> {
+  const asked = new Map<string, Promise<boolean>>()
+  return (hash) => asked.getOrInsertComputed(hash, () => store.readPlan(hash).then((plan) => plan !== null, () => true))
 }
 
 /** What the predecessor journaled between our reading and its end. */

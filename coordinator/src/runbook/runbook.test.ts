@@ -75,7 +75,7 @@ void t.test('the final check lets nobody go when anything speaks against it', as
   const gitlab = { at: 900, seq: view.state.seq, weights: { a: 0, b: 5 }, scheduleActive: false, pipelines: [], moving: [] }
   const host = {
     bootId: 'b1', platform: 'p', gitalyPid: 7, gitalyRuns: true, rebootRequired: true, vetoes: [], promises: [], orders: [], currentOrder: null, highestEpoch: 1, clockOffsetMs: 0,
-    requestsInFlight: 0, pendingUpdates: [], certificateExpiresAt: 0, hooksMs: 0, protocol: { min: 1, max: 1 }
+    requestsInFlight: 0, pendingUpdates: [], certificateExpiresAt: 0, hooksMs: 0, latestOrder: null, protocol: { min: 1, max: 1 }
   }
   const judge = (changes: { gitlab?: object, host?: object, now?: number } = {}) =>
     judgeFinalCheck({ ...view, now: changes.now ?? view.now }, 900, { ...gitlab, at: (changes.now ?? view.now) - 100, ...changes.gitlab }, { ...host, ...changes.host })

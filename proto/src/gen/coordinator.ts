@@ -29,6 +29,7 @@ import type { StageProgress as _pitstop_v1_StageProgress, StageProgress__Output 
 import type { StageRequest as _pitstop_v1_StageRequest, StageRequest__Output as _pitstop_v1_StageRequest__Output } from './pitstop/v1/StageRequest.ts';
 import type { StorageState as _pitstop_v1_StorageState, StorageState__Output as _pitstop_v1_StorageState__Output } from './pitstop/v1/StorageState.ts';
 import type { TailLogRequest as _pitstop_v1_TailLogRequest, TailLogRequest__Output as _pitstop_v1_TailLogRequest__Output } from './pitstop/v1/TailLogRequest.ts';
+import type { TakenOrder as _pitstop_v1_TakenOrder, TakenOrder__Output as _pitstop_v1_TakenOrder__Output } from './pitstop/v1/TakenOrder.ts';
 import type { UpgradeProgress as _pitstop_v1_UpgradeProgress, UpgradeProgress__Output as _pitstop_v1_UpgradeProgress__Output } from './pitstop/v1/UpgradeProgress.ts';
 import type { UpgradeRequest as _pitstop_v1_UpgradeRequest, UpgradeRequest__Output as _pitstop_v1_UpgradeRequest__Output } from './pitstop/v1/UpgradeRequest.ts';
 import type { Verdict as _pitstop_v1_Verdict, Verdict__Output as _pitstop_v1_Verdict__Output } from './pitstop/v1/Verdict.ts';
@@ -74,6 +75,7 @@ export interface ProtoGrpcType {
       StageRequest: MessageTypeDefinition<_pitstop_v1_StageRequest, _pitstop_v1_StageRequest__Output>
       StorageState: MessageTypeDefinition<_pitstop_v1_StorageState, _pitstop_v1_StorageState__Output>
       TailLogRequest: MessageTypeDefinition<_pitstop_v1_TailLogRequest, _pitstop_v1_TailLogRequest__Output>
+      TakenOrder: MessageTypeDefinition<_pitstop_v1_TakenOrder, _pitstop_v1_TakenOrder__Output>
       UpgradeProgress: MessageTypeDefinition<_pitstop_v1_UpgradeProgress, _pitstop_v1_UpgradeProgress__Output>
       UpgradeRequest: MessageTypeDefinition<_pitstop_v1_UpgradeRequest, _pitstop_v1_UpgradeRequest__Output>
       Verdict: MessageTypeDefinition<_pitstop_v1_Verdict, _pitstop_v1_Verdict__Output>

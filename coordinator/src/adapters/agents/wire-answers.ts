@@ -41,7 +41,8 @@ export function toHost(answer: wire.DescribeResponse__Output, asked: number, ser
     vetoes: answer.vetoes.map(toReason), promises: answer.obligations.map(({ id, what, due_at_ms, last_error }) => ({ id, what, dueAt: due_at_ms, lastError: last_error })), orders: answer.orders.map(toOrder), currentOrder: answer.current_order?.id ?? null,
     highestEpoch: answer.highest_epoch, clockOffsetMs: answer.now_ms - asked, requestsInFlight: answer.requests_in_flight,
     pendingUpdates: answer.pending_updates.map(({ name, to_version }) => ({ name, version: to_version })),
-    certificateExpiresAt: answer.certificate_expires_at_ms, hooksMs: answer.before_reboot_hooks_ms, protocol: { min: answer.protocol_min, max: answer.protocol_max }
+    certificateExpiresAt: answer.certificate_expires_at_ms, hooksMs: answer.before_reboot_hooks_ms, latestOrder: answer.latest_order === null ? null : { id: answer.latest_order.id, step: answer.latest_order.step, plan: answer.latest_order.plan_hash },
+    protocol: { min: answer.protocol_min, max: answer.protocol_max }
   }
 }
 

@@ -6,6 +6,7 @@ import type { OrderState as _pitstop_v1_OrderState, OrderState__Output as _pitst
 import type { Reason as _pitstop_v1_Reason, Reason__Output as _pitstop_v1_Reason__Output } from '../../pitstop/v1/Reason.ts';
 import type { StorageState as _pitstop_v1_StorageState, StorageState__Output as _pitstop_v1_StorageState__Output } from '../../pitstop/v1/StorageState.ts';
 import type { AgentObligation as _pitstop_v1_AgentObligation, AgentObligation__Output as _pitstop_v1_AgentObligation__Output } from '../../pitstop/v1/AgentObligation.ts';
+import type { TakenOrder as _pitstop_v1_TakenOrder, TakenOrder__Output as _pitstop_v1_TakenOrder__Output } from '../../pitstop/v1/TakenOrder.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface DescribeResponse {
@@ -35,6 +36,7 @@ export interface DescribeResponse {
   'requests_in_flight'?: (number | string | Long);
   'certificate_expires_at_ms'?: (number | string | Long);
   'before_reboot_hooks_ms'?: (number | string | Long);
+  'latest_order'?: (_pitstop_v1_TakenOrder | null);
 }
 
 export interface DescribeResponse__Output {
@@ -64,4 +66,5 @@ export interface DescribeResponse__Output {
   'requests_in_flight': (number);
   'certificate_expires_at_ms': (number);
   'before_reboot_hooks_ms': (number);
+  'latest_order': (_pitstop_v1_TakenOrder__Output | null);
 }
