@@ -59,7 +59,7 @@ export const bugs: readonly Bug[] = [
   { name: 'the break-glass file is forgotten', invariant: 4, seen: /break-glass file does not say/,
     changes: [change('engine/journal.ts', 'if (!this.#glassIsStale) return', 'if (this.epoch > 0) return')] },
   { name: 'what a lost journal promised is forgotten', invariant: 4, seen: /before the store was put back; at .* nobody was told/,
-    changes: [change('domain/restored.ts', 'const told = lines.filter((line) => ', 'const told = lines.filter((line) => line.id === line.kind && line.id === line.subject && ')] },
+    changes: [change('domain/lost-promises.ts', 'const told = lines.filter((line) => ', 'const told = lines.filter((line) => line.id === line.kind && line.id === line.subject && ')] },
   { name: 'a store that was put back pays before a person has spoken', invariant: 4, seen: /though the store was put back and no person has said/,
     changes: [change('domain/state.ts', 'window.restoredSeq > Math.max(', 'window.restoredSeq > 1e9 + Math.max(')] },
   { name: 'a weight from before a store was put back goes back unseen', invariant: 4, from: 5000, seen: /goes back on the word of a store that was put back/,

@@ -1,7 +1,7 @@
 // What GitLab shows at this moment, for whoever settles a promise or holds a journal against it.
 import { asFault } from '@pitstop/shared/fault'
 import { type Promised, shownNow } from '../domain/obligations.ts'
-import type { Present } from '../domain/restored.ts'
+import type { Present } from '../domain/lost-promises.ts'
 import type { Clock, GitLab } from '../ports.ts'
 
 /** A moment of trouble is no reason to tell less than there is. */

@@ -1,9 +1,9 @@
 // Promises that a restored store had lost, as people see and settle them. They belong to the fleet and to no window.
 import { Fault, reason } from '@pitstop/shared/fault'
-import { idOfFound } from '../domain/break-glass-lines.ts'
-import type { FleetState } from '../domain/fleet-state.ts'
-import { type ByHand, payByHand } from '../domain/obligations.ts'
-import type { ObligationView } from '../domain/view.ts'
+import { idOfFound } from './break-glass-lines.ts'
+import type { FleetState } from './fleet-state.ts'
+import { type ByHand, payByHand } from './obligations.ts'
+import type { ObligationView } from './view.ts'
 
 export const lostPromiseViews = ({ found }: FleetState, byHand: ByHand): ObligationView[] => [...found.values()].map((each) => ({
   id: each.id, kind: each.kind, subject: each.subject, node: each.node, previous: each.previous, openedAt: each.foundAt, status: 'open', settledBy: null, text: each.text,
