@@ -1,29 +1,28 @@
 // One coordinator process, put together from its settings: checks first, then store, peers, listeners, and only then
 // the lease. Everything opened is on a list of releasers and is closed in the opposite order, also when starting fails.
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { asFault, Fault, type Reason } from '@pitstop/shared/fault'
+import { asFault } from '@pitstop/shared/fault'
 import { release as version } from '@pitstop/shared/release'
 import { createAlerts } from './adapters/alerts/alertmanager.ts'
 import { createAgents } from './adapters/agents/agents.ts'
 import { breakGlassFile, refuseForeignGlass } from './adapters/break-glass-file.ts'
+import { peerProblems, refuseUnusable } from './adapters/file-contents.ts'
 import { createGitLab } from './adapters/gitlab/gitlab.ts'
 import { tokenWarnings } from './adapters/gitlab/token.ts'
 import { createInventory } from './adapters/inventory/inventory.ts'
+import { certificateProblems } from './adapters/own-certificate.ts'
 import { serveReadiness } from './adapters/readiness/serve-readiness.ts'
 import { openStore, storeDeadlineMs } from './adapters/store/open-store.ts'
 import { isPostgres, parsePostgresUrl, postgresTls } from './adapters/store/postgres-address.ts'
 import { refuseForeignStore } from './adapters/store/store-owner.ts'
 import { storeMemoryFile } from './adapters/store-memory-file.ts'
-import { unreadable } from './adapters/file-fault.ts'
 import { systemClock } from './adapters/system-clock.ts'
 import type { Settings } from './config.ts'
 import { Coordinator } from './engine/coordinator.ts'
 import { buildApi } from './http/api.ts'
 import { isLoopback, listenSocket, listenTcp, readPair, requireSocketFolder, splitHostPort } from './http/listen.ts'
 import type { ApiSettings } from './http/ports.ts'
-import { explainCertificate, explainKey } from './pki/certificate-facts.ts'
 
 export type Log = (level: 'info' | 'warn' | 'error', text: string, facts?: Record<string, unknown>) => void
 
@@ -59,9 +58,8 @@ async function start(settings: Settings, log: Log, releasers: (() => Promise<voi
   // Before the store is made: a start that cannot succeed leaves nothing behind.
   if (!isPostgres(settings.store)) refuseForeignStore(settings.store)
   await refuseForeignGlass(settings.breakGlass)
-  const problems = await checkCertificate(settings)
-  if (problems.length > 0) throw new Fault('CERTIFICATE_INVALID', problems.map(({ text }) => text).join('; '), { reasons: problems, ...problems[0] === undefined ? {} : { hint: problems[0].hint } })
-  for (const warning of await tokenWarnings(secretFiles(settings))) log('warn', `${warning.text}; ${warning.hint}`, { code: warning.code })
+  await refuseUnusable(settings, clock.now())
+  for (const warning of [...peerProblems(settings), ...await tokenWarnings(secretFiles(settings))]) log('warn', `${warning.text}; ${warning.hint}`, { code: warning.code })
 
   requireSocketFolder(listen.socket)
   const store = await openStore(settings.store, fleet, clock.now, { passwordFile: settings.storePasswordFile, deadlineMs: storeDeadlineMs(leaseTtlMs), warn: ({ code, text, hint }) => { log('warn', `${text}; ${hint}`, { code }) } })
@@ -79,7 +77,7 @@ async function start(settings: Settings, log: Log, releasers: (() => Promise<voi
     recollection: storeMemoryFile(settings.breakGlass, fleet, (text) => { log('warn', text) }), release: version,
     byHand: { gitlab: settings.gitlab.url, assigner: assigner === undefined ? null : { url: assigner.url, project: assigner.project, schedule: assigner.schedule } },
     writeBreakGlass: breakGlassFile(settings.breakGlass),
-    checkOwnCertificate: (until) => checkCertificate(settings, until),
+    checkOwnCertificate: (until) => certificateProblems(settings, clock.now(), until),
     dependsOn: dependencies(settings),
     landsWithinMs: settings.gitlab.landsWithinMs
   })
@@ -115,17 +113,6 @@ async function endOrGrace(ended: Promise<void>): Promise<void> {
   let cancel = (): void => undefined
   await Promise.race([ended, new Promise<void>((resolve) => { cancel = systemClock.after(graceMs, resolve) })])
   cancel()
-}
-
-/** Why the coordinator's own certificate does not do. @param until epoch ms that it must outlive. */
-async function checkCertificate({ fleet, tls }: Settings, until?: number): Promise<readonly Reason[]> {
-  const texts = await Promise.all([tls.certificate, tls.key, tls.authority].map((path) => readFile(path, 'utf8').catch((error: unknown) => {
-    throw unreadable(path, error, { code: 'CERTIFICATE_INVALID', hint: 'check tls in the configuration; make files with: pitstop pki request, pitstop pki issue' })
-  })))
-  const [certificate = '', key = '', authority = ''] = texts
-  const found = explainCertificate(certificate, { fleet, role: 'coordinator', ...until === undefined ? {} : { notExpiringBefore: until } }, authority, Date.now())
-  const wrongKey = explainKey(certificate, key)
-  return wrongKey === undefined ? found : [...found, wrongKey]
 }
 
 const secretFiles = ({ gitlab, alerts, tokens, gitalyTokenFile, store, storePasswordFile, tls }: Settings): { readonly file: string }[] => [

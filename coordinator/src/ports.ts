@@ -1,5 +1,6 @@
 // What the engine needs of the world, as small interfaces. Adapters are the only users of their packages.
 import type { Reason } from '@pitstop/shared/fault'
+import type { AlertSurvey } from './domain/alert-survey.ts'
 import type { OrderRequest } from './domain/effect.ts'
 import type { Event, FleetEvent, PackageVersion, Recorded } from './domain/event.ts'
 import type { FiringAlert, HostView, OrderView, Verdict } from './domain/observed.ts'
@@ -50,6 +51,8 @@ export interface Agents {
 export interface Alerts {
   /** What fires now and closes a gate, gate by gate; silenced and inhibited alerts do not count. Not repeated by itself. @throws Fault ALERTS_* */
   firing(): Promise<readonly FiringAlert[]>
+  /** Everything that it shows, and how much of that the gates look at: for people. @throws Fault ALERTS_* */
+  survey(): Promise<AlertSurvey>
   /** Abandons readings under way. */
   close(): Promise<void>
 }

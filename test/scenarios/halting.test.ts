@@ -219,6 +219,32 @@ void t.test('two nodes that fail together both keep their slots; the weights of 
   t.same(checkHistory(world), [])
 })
 
+void t.test('whatever a window that settles says of a failed node ends with what to type, and that is taken; nothing sends from one view to the next', async (t) => {
+  const world = await World.opened({ nodes: 3, policy: { groupSize: 2 } })
+  world.host(0).faults.upgrade = 'fails'
+  world.host(1).faults.boot = 'startup-error'
+  await world.until(() => world.has('window-halted'))
+  t.match((await world.view()).halt?.reasons, [{ code: 'BUDGET_SPENT' }, { code: 'APT_FAILED', hint: /pitstop node retry gitaly-01\.test --reason/ }])
+  await world.say({ kind: 'resume', raiseBudgetBy: 2 })
+  await world.until(() => world.phase(1) === 'failed' && world.events().some(({ event }) => event.type === 'window-settling'))
+  await world.clock.runUntil(() => false, minutes)
+  const hints = async (): Promise<string[]> => {
+    const view = await world.view()
+    return [...view.gates, ...view.reasons, ...view.nodes.flatMap(({ reasons }) => reasons), ...view.obligations.flatMap(({ because }) => (because === null ? [] : [because]))].map(({ hint }) => hint)
+  }
+  t.match((await world.view()).reasons, [{ text: /promises are not paid yet/, hint: 'see pitstop obligations' }])
+  t.match((await world.view()).obligations.map(({ because }) => because?.hint ?? ''), ['nothing to do for the assigner itself: settle the weights', /^kept by you: pitstop node write-off gitaly-01\.test --reason "…"; or pitstop obligations hand-over weight:gitaly-01\.test --reason "…"$/, /^mended: pitstop node retry gitaly-02\.test --reason "…"; kept by you: pitstop node write-off gitaly-02\.test/, ''])
+  await t.rejects(world.say({ kind: 'retry', node: 'gitaly-01.test' }), { code: 'NOT_NOW' })
+  for (const hint of await hints()) t.notMatch(hint, /window show|pitstop why|\bNODE\b/, hint)
+  await t.rejects(world.say({ kind: 'abort' }), { code: 'NOT_NOW' }, 'so nobody is sent there')
+  await world.say({ kind: 'retry', node: 'gitaly-02.test', mode: 'recheck' })
+  world.host(1).mend()
+  await world.until(() => world.phase(1) === 'done')
+  await world.say({ kind: 'hand-over', obligation: 'weight:gitaly-01.test' })
+  await world.untilClosed()
+  t.same(checkHistory(world), [])
+})
+
 void t.test('paused on top of a halt: the pause is lifted first and the halt stays; no reboot is ordered while paused', async (t) => {
   const world = await World.opened()
   world.host(1).faults.boot = 'startup-error'

@@ -62,6 +62,11 @@ export class SimulatedAlerts {
         for (const { id } of firing) if (!this.#shown.has(id) && this.#shown.add(id)) this.onShown(id)
         return firing.map(({ name, node, since }) => ({ gate: 'gitaly', name, node, since }))
       },
+      // For people at preflight; no part of what is proven here.
+      survey: async () => {
+        const named = [...this.#firing.values()].flatMap(({ node }) => (node === null ? [] : [node]))
+        return { alerts: this.#firing.size, nodeLabel: 'fqdn', withNode: named.length, nodes: [...new Set(named)], labels: ['alertname', 'fqdn'], gates: [{ gate: 'gitaly', alerts: this.#firing.size, absent: [] }] }
+      },
       close: async () => undefined
     }
   }

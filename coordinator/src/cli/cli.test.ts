@@ -6,12 +6,13 @@ import { stripVTControlCharacters } from 'node:util'
 import t, { type Test } from 'tap'
 import { reason } from '@pitstop/shared/fault'
 import { faultTable, isFaultCode } from '@pitstop/shared/fault-table'
+import { formatInstant } from '@pitstop/shared/instant'
 import { buildApi } from '../http/api.ts'
 import { listenSocket, listenTcp } from '../http/listen.ts'
 import type { Api, ApiSettings } from '../http/ports.ts'
 import { ServedInMemory, nodeNames, startedAt, testPolicy } from '../http/served-in-memory.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
-import { formatInstant, parseInstant } from './instant.ts'
+import { parseInstant } from './instant.ts'
 import { run } from './run.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -105,6 +106,10 @@ void t.test('a window from plan to end: what is typed, what is printed, what the
   t.equal(made.exit, 0, made.err)
   const { hash, createdBy, policy } = JSON.parse(made.out) as { hash: string, createdBy: string, policy: { groupSize: number, soakMs: number } }
   t.match({ createdBy, policy }, { createdBy: 'ana', policy: { groupSize: 2, soakMs: 0 } })
+  const short = await pitstop('plan create --for 1m --reason short')
+  t.match(short, { exit: 0, out: /^plan / , err: /^pitstop: not even one node fits: by the plan's own estimates it takes \S+, and there are 1m until closing; make a plan of / }, 'made, and told')
+  t.match(await pitstop('plan create --for 1m --reason short --json'), { exit: 0, err: /^\{"warning":"not even one node fits/ })
+  t.equal((await pitstop('plan create --for 24h --reason long')).err, '')
   t.match((await pitstop(`plan show ${hash.slice(0, 8)}`)).out, /gitaly-02\.test {2}a {5}debian-12-amd64 {2}gitaly-02\n/)
   t.match((await pitstop('plan list')).out, hash.slice(0, 12))
   t.equal((await pitstop('plan show ffff')).exit, 2)
@@ -176,13 +181,13 @@ void t.test('a preflight with problems ends with 3, freezing is by name, and who
   const { pitstop, served, serve } = await setup(t)
   await serve()
   t.match(await pitstop('preflight'), { exit: 0, out: 'ready: 3 nodes\n' })
-  served.checked = { problems: [reason('GITLAB_TOKEN', 'the token ended', 'a new one')], warnings: [] }
-  t.match(await pitstop('preflight'), { exit: 3, out: /In the way:\n {2}the token ended\n {4}do: a new one\nNOT READY: 1 problem\n/ })
+  served.checked = { problems: [reason('GITLAB_TOKEN', 'the token ended', 'a new one')], warnings: [], remarks: ['Alertmanager shows 2 alerts'] }
+  t.match(await pitstop('preflight'), { exit: 3, out: /In the way:\n {2}the token ended\n {4}do: a new one\nSeen:\n {2}Alertmanager shows 2 alerts\nNOT READY: 1 problem\n/ })
   t.match(await pitstop('freeze --reason "incident 815"'), { exit: 0, out: 'frozen by ana: incident 815\n' })
   t.match(await pitstop('status --json').then(({ out }) => JSON.parse(out) as object), { frozen: { by: 'ana' } })
   t.match((await pitstop('obligations')).out, 'nothing has to be put back')
   const { hash } = await served.makePlan({ by: 'ana', reason: 'x', opensAt: startedAt, closesAt: startedAt + 1000, policy: testPolicy })
-  served.checked = { problems: [], warnings: [] }
+  served.checked = { problems: [], warnings: [], remarks: [] }
   await served.openWindow(hash, { by: 'ana', reason: 'x', confirm: hash })
   served.record({ type: 'obligation-opened', id: 'weight:gitaly-01', kind: 'weight', subject: 'gitaly-01', node: nodeNames[0], previous: 100 })
   t.match(await pitstop('obligations hand-over weight:gitaly-01 --reason retired'), { exit: 0, out: 'weight:gitaly-01 is yours now; GitLab shows 0, it was 100\n' })

@@ -1,8 +1,11 @@
 // Local times around clock changes, against a stupid twin that knows nothing but how an instant is shown in a zone: a time
 // that people see once is that instant, one that they see twice or never is refused, and nothing is guessed.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
-import { formatInstant, parseInstant } from './instant.ts'
+import { formatInstant } from '@pitstop/shared/instant'
+import { parseInstant } from './instant.ts'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
@@ -108,4 +111,12 @@ void t.test('without a zone it is the host\'s, whatever TZ says', async (t) => {
       t.equal(own, parsed(text, zone, 0), `${text} in ${zone}`)
     }
   }
+})
+
+void t.test('people read every instant in one form: nothing of the coordinator writes another', async (t) => {
+  t.equal(formatInstant(Date.UTC(2026, 10, 23, 22, 0, 0, 999)), '2026-11-23 22:00:00Z')
+  const sources = join(import.meta.dirname, '../')
+  const texts = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+  t.ok(texts.length > 100)
+  t.same(texts.filter((name) => /toISOString|toLocale\w*String|toUTCString|DateTimeFormat/.test(readFileSync(join(sources, name), 'utf8'))), [], 'formatInstant of shared/instant is the one form')
 })

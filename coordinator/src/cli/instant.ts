@@ -54,6 +54,3 @@ export function wholeOf(text: string, option: string, least = 1): number {
   if (!(number >= least)) throw new Fault('INVALID_INPUT', `${option} must be a whole number from ${least}, not "${text}"`)
   return number
 }
-
-/** "2026-11-23 22:00:00Z" */
-export const formatInstant = (at: number): string => new Date(at).toISOString().replace('T', ' ').replace(/\.\d{3}Z$/, 'Z')

@@ -65,7 +65,7 @@ void t.test('while a node is down and failed, an alert of no node of the plan sa
   t.match(usual, [/nothing to do here/])
   const down = after(...opened, admitted, taken, intended, failed)
   for (const state of [down, apply(down, { seq: 20, at: 20, epoch: 1, event: { type: 'node-retried', node: 'a', by: 'ada', reason: 'r', mode: 'reboot' } })]) {
-    t.match(hints(state, null), [/if a causes it, .*silence it in Alertmanager, .*--reboot .*mend the node by hand/])
+    t.match(hints(state, null), [/if a causes it, .*silence it in Alertmanager, .*: pitstop node retry a --reboot --reason "…"; or mend the node by hand/])
     t.match(hints(state, 'elsewhere'), [/if a causes it/])
     t.same(hints(state, 'b'), usual)
   }
@@ -109,6 +109,6 @@ void t.test('a storm of alerts is told by its oldest, in a few lines', async (t)
   const storm = Array.from({ length: 1000 }, (_, index) => ({ gate: 'g', name: `A${index}`, node: null, since: 1000 - index }))
   const told = explainAlerts(storm).map(({ text }) => text)
   t.equal(told.length, 6)
-  t.match(told[0], /^alert A999 fires since 1970-01-01T00:00:00\.001Z and closes the gate g$/)
+  t.match(told[0], /^alert A999 fires since 1970-01-01 00:00:00Z and closes the gate g$/)
   t.equal(told[5], 'and 995 more alerts fire')
 })

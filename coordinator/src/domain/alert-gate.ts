@@ -1,6 +1,7 @@
 // The gate on firing alerts: somebody else's trouble holds what has not begun, and never touches what has. Alerts of nodes that are
 // down by our doing, or just back, are what a window looks like from outside: they would only hold the window that causes them.
 import { type Reason, reason } from '@pitstop/shared/fault'
+import { formatInstant } from '@pitstop/shared/instant'
 import { type AlertReading, type FiringAlert, type Observed, stillCounts } from './observed.ts'
 import { perState, perStateAnd } from './per-state.ts'
 import type { NodeState, State } from './state.ts'
@@ -31,7 +32,7 @@ const foreignAlerts = perStateAnd((state, { at, firing }: AlertReading): readonl
     if (named !== undefined && isLeftOver(named, since, at)) return false
     return named === undefined || !isOurDoing(named)
   }), ({ node }) => failed.length === 0 || (node !== null && state.nodes.has(node)) ? undefined
-    : `if ${failed.join(', ')} causes it, being down: silence it in Alertmanager, then reboot again: pitstop node retry NODE --reboot --reason "…"; or mend the node by hand and retry it without --reboot`)
+    : `if ${failed.join(', ')} causes it, being down: silence it in Alertmanager, then reboot again: ${failed.map((name) => `pitstop node retry ${name} --reboot --reason "…"`).join(' and ')}; or mend the node by hand and retry it without --reboot`)
 })
 
 /** Monitoring is behind by a scrape, an evaluation and what it waits before an alert has ended. */
@@ -54,7 +55,7 @@ const rebootOf = ({ steps, attempt }: NodeState): NodeState['steps']['reboot'] =
 export function explainAlerts(firing: readonly FiringAlert[], hint: (alert: FiringAlert) => string | undefined = () => undefined): readonly Reason[] {
   const told = firing.toSorted((a, b) => a.since - b.since).slice(0, mostTold).map((alert) => {
     const { gate, name, node, since } = alert
-    return reason('ALERT_FIRING', `alert ${name}${node === null ? '' : ` of ${node}`} fires since ${new Date(since).toISOString()} and closes the gate ${gate}`, hint(alert))
+    return reason('ALERT_FIRING', `alert ${name}${node === null ? '' : ` of ${node}`} fires since ${formatInstant(since)} and closes the gate ${gate}`, hint(alert))
   })
   return firing.length > mostTold ? [...told, reason('ALERT_FIRING', `and ${firing.length - mostTold} more alerts fire`)] : told
 }

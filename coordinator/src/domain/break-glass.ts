@@ -1,6 +1,7 @@
 // The text of the break-glass file: what a person puts back when nothing of pitstop is left. Whoever acts writes what is owed
 // and from which entry of the journal it knows; whoever stands by writes who acts instead. Read back by break-glass-lines.ts.
 // Pure. It must never drop a promise that no journal holds.
+import { formatInstant } from '@pitstop/shared/instant'
 import { standbyMark, withoutStandby, wordedPrevious } from './break-glass-lines.ts'
 import { type ByHand, type Promised, payByHand } from './obligations.ts'
 import { type State, openObligations } from './state.ts'
@@ -17,9 +18,6 @@ export interface Written {
 /** Who acts, as a standby sees it. */
 export interface Acting { readonly holder: string, readonly address: string, readonly epoch: number }
 
-/** 2026-11-23 06:41:30Z: a clock on the wall, for somebody who is awake at night. */
-const instant = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')}Z`
-
 const glassLine = (byHand: ByHand, each: Promised): string =>
   `# ${each.id}: ${each.kind === 'weight' ? `weight of ${each.subject}` : 'assigner'} was ${wordedPrevious(each)}${each.node === null ? '' : `, node ${each.node}`}\n${payByHand(byHand, each)}`
 
@@ -35,7 +33,7 @@ export function breakGlass(state: State | null, lost: readonly Promised[], byHan
   const lines = payable([...state === null ? [] : openObligations(state), ...lost]).map((each) => glassLine(byHand, each))
   const of = state === null ? 'no window is open' : `plan ${state.stored.hash.slice(0, 12)}, window ${state.window.number}`
   return [`# pitstop: what must be put back if pitstop cannot (${of}).`,
-    `# written ${instant(at)} by ${holder}, epoch ${epoch}, entry ${entry}; if another coordinator acted later, its file counts`,
+    `# written ${formatInstant(at)} by ${holder}, epoch ${epoch}, entry ${entry}; if another coordinator acted later, its file counts`,
     `# Pay a weight only when its node is healthy; the assigner last. First: set -o pipefail; export TOKEN=<administrator's token>${byHand.assigner === null || byHand.assigner.url === byHand.gitlab ? '' : ` ASSIGNER_TOKEN=<a token of ${byHand.assigner.url}>`}`,
     ...lines.length === 0 ? ['# Nothing has to be put back.'] : lines, ''].join('\n')
 }
@@ -44,7 +42,7 @@ export function breakGlass(state: State | null, lost: readonly Promised[], byHan
 export function standbyGlass({ holder, address, epoch }: Acting, at: number, kept: string | null): string {
   const machine = holder.split('/')[0] ?? holder
   return [`${standbyMark}pitstop on this machine does not act${kept === null ? ': nothing is to be paid from this file.' : '.'}`,
-    `${standbyMark}seen ${instant(at)}: ${holder} at ${address} acts, epoch ${epoch}. What must be put back stands in its file: on ${machine}, where break-glass in its configuration says.`,
+    `${standbyMark}seen ${formatInstant(at)}: ${holder} at ${address} acts, epoch ${epoch}. What must be put back stands in its file: on ${machine}, where break-glass in its configuration says.`,
     ...kept === null ? [] : [`${standbyMark}Below is what this machine had promised and the store's journal does not hold: was the store restored? Look at GitLab before you pay any of it.`, withoutStandby(kept).trimEnd()],
     ''].join('\n')
 }

@@ -26,7 +26,7 @@ export function closedGates(state: State, observed: Observed, now: number): Reas
 export function gatesThatTakeBack(state: State, observed: Observed, now: number): Reason[] {
   const { window } = state
   const reasons: Reason[] = []
-  if (window.phase !== 'rolling') reasons.push(reason('NOT_NOW', `the window is ${window.phase}`))
+  if (window.phase !== 'rolling') reasons.push(reason('NOT_NOW', `the window is ${window.phase}`, window.phase === 'opening' ? 'nothing to do: nodes begin when it is rolling' : 'nothing to do: what has not begun is left for another window'))
   if (window.halt !== null) reasons.push(...window.halt.reasons)
   if (window.pause !== null) reasons.push(...window.pause.reasons)
   if (observed.frozen !== null) reasons.push(reason('FROZEN', `frozen by ${observed.frozen.by}: ${observed.frozen.reason}`))

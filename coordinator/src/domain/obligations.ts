@@ -30,13 +30,22 @@ export function unpaidBecause(state: State, obligation: Obligation): Reason {
   if (obligation.kind === 'assigner') {
     const weights = openObligations(state).filter(({ kind }) => kind === 'weight').length
     return weights > 0
-      ? reason('NOT_NOW', `the assigner is enabled last; ${weights} weights are not settled yet`)
-      : reason('NOT_NOW', `the assigner is enabled when the window ends (now ${state.window.phase})`)
+      ? reason('NOT_NOW', `the assigner is enabled last; ${weights} weights are not settled yet`, 'nothing to do for the assigner itself: settle the weights')
+      : reason('NOT_NOW', `the assigner is enabled when the window ends (now ${state.window.phase})`, 'nothing to do: it is enabled by itself')
   }
   const node = obligation.node === null ? undefined : state.nodes.get(obligation.node)
   const seen = node !== undefined && isDoubted(state, node) ? 'is seen healthy: its journal is from before the store was put back' : 'is healthy'
   return reason('NOT_NOW', `weight of ${obligation.subject} goes back when ${obligation.node ?? 'its node'} ${seen} (now ${node?.phase ?? 'unknown'})`,
-    node?.phase === 'failed' ? `pitstop node retry ${node.node} --reason "…", or node write-off, or obligations hand-over ${obligation.id}` : undefined)
+    node === undefined ? handOver(obligation) : howToPay(state, node, obligation))
+}
+
+const handOver = ({ id }: Obligation): string => `pitstop obligations hand-over ${id} --reason "…"`
+
+/** What is taken in this phase: who failed before it went down is begun again while the window rolls, and not later. */
+function howToPay(state: State, { node, phase, holdsSlot, overdue }: NodeState, obligation: Obligation): string {
+  const keep = `pitstop node write-off ${node} --reason "…"; or ${handOver(obligation)}`
+  if (phase === 'failed') return holdsSlot || state.window.phase === 'rolling' ? `mended: pitstop node retry ${node} --reason "…"; kept by you: ${keep}` : `kept by you: ${keep}`
+  return overdue ? `look at the host's console; if it is gone for good: ${keep}` : 'nothing to do: it goes back by itself'
 }
 
 export interface ByHand { readonly gitlab: string, readonly assigner: { readonly url: string, readonly project: string, readonly schedule: number } | null }

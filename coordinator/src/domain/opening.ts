@@ -1,6 +1,7 @@
 // May a window of this plan be opened now, by what is known without asking anybody? Pure. What must be asked of GitLab and of
 // the hosts is preflight's.
 import { Fault } from '@pitstop/shared/fault'
+import { formatInstant } from '@pitstop/shared/instant'
 import type { FleetState } from './fleet-state.ts'
 import type { StoredPlan } from './plan.ts'
 import { type State, labelOf } from './state.ts'
@@ -17,7 +18,7 @@ export function requireThawed(frozen: FleetState['frozen']): void {
 
 /** @throws Fault OUTSIDE_WINDOW */
 export function requireItsTime({ hash, plan: { opensAt, closesAt } }: StoredPlan, now: number): void {
-  if (now < opensAt || now >= closesAt) throw new Fault('OUTSIDE_WINDOW', `plan ${hash.slice(0, 12)} is for ${new Date(opensAt).toISOString()} to ${new Date(closesAt).toISOString()}; now is ${new Date(now).toISOString()}`)
+  if (now < opensAt || now >= closesAt) throw new Fault('OUTSIDE_WINDOW', `plan ${hash.slice(0, 12)} is for ${formatInstant(opensAt)} to ${formatInstant(closesAt)}; now is ${formatInstant(now)}`)
 }
 
 /** Why no other window opens beside this one: whose it is, and what it holds. */

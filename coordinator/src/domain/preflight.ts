@@ -2,11 +2,16 @@
 import { formatDuration } from '@pitstop/shared/duration'
 import { type Reason, reason } from '@pitstop/shared/fault'
 import { explainAlerts } from './alert-gate.ts'
+import { type AlertSurvey, explainSurvey } from './alert-survey.ts'
+import { namedHint } from './named-hint.ts'
 import type { AlertReading, GitLabReading, HostView } from './observed.ts'
 import type { Plan, PlanNode } from './plan.ts'
 
 /** Certificates and tokens must outlive closing by this much: the night may get long. */
 export const outliveMs = 24 * 3_600_000
+
+/** As at the final check (runbook/order.ts), and what agents allow unless configured otherwise. */
+const clockToldMs = 5000
 
 export interface PreflightFacts {
   readonly now: number
@@ -17,6 +22,8 @@ export interface PreflightFacts {
   readonly assignerOwed?: boolean
   /** Null: no gate on alerts is configured. */
   readonly alerts: AlertReading | Reason | null
+  /** What Alertmanager shows in all; null as with `alerts`. */
+  readonly survey: AlertSurvey | Reason | null
   readonly hosts: ReadonlyMap<string, HostView | Reason>
   /** The coordinator's own certificate. */
   readonly ownCertificate: readonly Reason[]
@@ -33,15 +40,16 @@ export interface Preflight {
   readonly problems: readonly Reason[]
   /** Told, and not in the way: a node that will be postponed is no reason to keep the others waiting. */
   readonly warnings: readonly Reason[]
+  /** What was seen, and asks for nothing. */
+  readonly remarks: readonly string[]
 }
 
 export function preflight(plan: Pick<Plan, 'nodes' | 'policy' | 'opensAt' | 'closesAt'>, facts: PreflightFacts): Preflight {
   const problems: Reason[] = [...facts.rights, ...facts.ownCertificate]
   const warnings: Reason[] = []
-  const { policy } = plan
-  const first = policy.settleMs + policy.prepareEstimateMs + policy.downEstimateMs + policy.soakMs + policy.allowanceMs
-  const left = plan.closesAt - Math.max(facts.now, plan.opensAt)
-  if (left < first) problems.push(reason('DOES_NOT_FIT', `not even one node fits: by the plan's own estimates it takes ${formatDuration(first)}, and closing is ${formatDuration(Math.max(0, left))} away`, 'make a plan that closes later, or correct policy.estimates'))
+  const short = tooShort(plan, facts.now)
+  if (short !== null) problems.push(short)
+  problems.push(...epochsAhead(plan, facts))
   for (const node of plan.nodes) {
     if (facts.dependsOn.includes(node.node)) problems.push(reason('NODE_EXCLUDED', `pitstop needs ${node.node} itself (GitLab, Alertmanager, store or coordinator): it cannot be in the plan`))
     judgeHost(node, facts, plan.closesAt, problems, warnings)
@@ -51,14 +59,42 @@ export function preflight(plan: Pick<Plan, 'nodes' | 'policy' | 'opensAt' | 'clo
   if (facts.alerts !== null && 'code' in facts.alerts) problems.push(facts.alerts)
   // It may be over by the time that a node could begin.
   else if (facts.alerts !== null) warnings.push(...explainAlerts(facts.alerts.firing))
-  return { problems, warnings }
+  const seen = surveyed(plan, facts)
+  return { problems, warnings: [...warnings, ...seen.warnings], remarks: seen.remarks }
 }
+
+/** Told beside the gate's own reading: where that failed, why is a problem and said already. */
+function surveyed({ nodes }: Pick<Plan, 'nodes'>, { alerts, survey }: PreflightFacts): ReturnType<typeof explainSurvey> {
+  if (survey === null || alerts === null || 'code' in alerts) return { remarks: [], warnings: [] }
+  return 'code' in survey ? { remarks: [`which alerts there are in all could not be read: ${survey.text}`], warnings: [] } : explainSurvey(survey, nodes.map(({ node }) => node))
+}
+
+/** Not even one node fits between opening (or now, if that is later) and closing; null = one does. */
+export function tooShort({ policy, opensAt, closesAt }: Pick<Plan, 'policy' | 'opensAt' | 'closesAt'>, now: number): Reason | null {
+  const first = policy.settleMs + policy.prepareEstimateMs + policy.downEstimateMs + policy.soakMs + policy.allowanceMs
+  const left = closesAt - Math.max(now, opensAt)
+  return left >= first ? null : reason('DOES_NOT_FIT', `not even one node fits: by the plan's own estimates it takes ${formatDuration(first)}, and there are ${formatDuration(Math.max(0, left))} until closing`, `make a plan of ${formatDuration(first)} or more, or correct policy.estimates`)
+}
+
+/** Agents refuse us as overtaken, or say that they know a newer epoch: it is one trouble of the fleet, however many say it. */
+function epochsAhead({ nodes }: Pick<Plan, 'nodes'>, { hosts, epoch }: PreflightFacts): readonly Reason[] {
+  if (epoch === 0) return []
+  const ahead = nodes.filter(({ node }) => isAhead(hosts.get(node), epoch)).map(({ node }) => node)
+  if (ahead.length === 0) return []
+  const who = ahead.length === 1 ? ahead[0] ?? '' : `${ahead.length} of ${nodes.length} nodes (${ahead.slice(0, 3).join(', ')}${ahead.length > 3 ? ', …' : ''})`
+  return [reason('STALE_EPOCH', `${who} ${ahead.length === 1 ? 'knows' : 'know'} a newer epoch than our ${epoch}: another coordinator acts on another store, or this store was put back from a backup under the running coordinator`,
+    'look who else acts for this fleet and stop the wrong one; if nobody does: systemctl restart pitstop-coordinator (it asks the agents at its start, and takes an epoch above theirs)')]
+}
+
+const isAhead = (host: HostView | Reason | undefined, epoch: number): boolean =>
+  host !== undefined && ('code' in host ? host.code === 'STALE_EPOCH' : host.highestEpoch > epoch)
 
 function judgeHost(node: PlanNode, facts: PreflightFacts, closesAt: number, problems: Reason[], warnings: Reason[]): void {
   const host = facts.hosts.get(node.node)
   if (host === undefined) return
   if ('code' in host) {
-    warnings.push(reason(host.code, `${node.node} will be postponed: ${host.text}`, host.hint))
+    // Told once for all of them.
+    if (host.code !== 'STALE_EPOCH' || facts.epoch === 0) warnings.push(namedHint(node.node, reason(host.code, `${node.node} will be postponed: ${host.text}`, host.hint)))
     return
   }
   const mismatch = protocolMismatch(node.node, host, facts.spoken)
@@ -66,10 +102,11 @@ function judgeHost(node: PlanNode, facts: PreflightFacts, closesAt: number, prob
   if (host.certificateExpiresAt > 0 && host.certificateExpiresAt < closesAt + outliveMs) {
     problems.push(reason('CERTIFICATE_EXPIRES', `the certificate of ${node.node} ends ${formatDuration(Math.max(0, host.certificateExpiresAt - facts.now))} from now, before closing + ${formatDuration(outliveMs)}`))
   }
-  if (facts.epoch > 0 && host.highestEpoch > facts.epoch) {
-    problems.push(reason('STALE_EPOCH', `${node.node} has seen epoch ${host.highestEpoch}, newer than our ${facts.epoch}: was the store restored from a backup?`))
+  if (Math.abs(host.clockOffsetMs) > clockToldMs) {
+    warnings.push(reason('CLOCK_OFF', `the clock of ${node.node} is ${formatDuration(Math.abs(Math.round(host.clockOffsetMs)))} ${host.clockOffsetMs < 0 ? 'behind' : 'ahead of'} the coordinator's: it would be postponed`,
+      'check chrony or systemd-timesyncd on the host; if other hosts are off alike, on the coordinator\'s machine'))
   }
-  for (const veto of host.vetoes) warnings.push(reason(veto.code, `${node.node} would refuse now: ${veto.text}`, veto.hint))
+  for (const veto of host.vetoes) warnings.push(namedHint(node.node, reason(veto.code, `${node.node} would refuse now: ${veto.text}`, veto.hint)))
 }
 
 /** An agent that was replaced since the plan was made is as foreign as one that never fitted. */

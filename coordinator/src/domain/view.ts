@@ -1,6 +1,7 @@
 // What people are shown of a window: one shape for CLI, page and API.
 import type { Reason } from '@pitstop/shared/fault'
 import { type ByHand, payByHand, unpaidBecause } from './obligations.ts'
+import { namedHint } from './named-hint.ts'
 import type { Observed } from './observed.ts'
 import type { Report } from './report.ts'
 import { failures, slotsTaken } from './slots.ts'
@@ -77,7 +78,7 @@ export function windowView(state: State, observed: Observed | null, report: Repo
       const self = state.nodes.get(node.node)
       if (self === undefined) throw new RangeError(node.node)
       return { ...nodeView(self, stored.plan.policy.soakMs), zone: node.zone, storages: node.storages,
-        progress: observed?.progress.get(node.node) ?? null, reasons: whyNow(self, report.nodes.get(node.node) ?? (self.phase === 'waiting' ? report.waiting : null)) }
+        progress: observed?.progress.get(node.node) ?? null, reasons: whyNow(self, report.nodes.get(node.node) ?? (self.phase === 'waiting' ? report.waiting : null)).map((each) => namedHint(node.node, each)) }
     }),
     obligations: [...state.obligations.values()].map((obligation) => {
       const { openedSeq: _, ...each } = obligation

@@ -17,7 +17,7 @@ function handsWith(alerts: Alerts | null): { readonly hands: Hands, readonly see
 
 void t.test('a reading is as old as its question, and a fault keeps what was known', async (t) => {
   let goes: () => Promise<readonly FiringAlert[]> = async () => [down]
-  const { hands, seen, setNow } = handsWith({ firing: () => goes(), close: async () => undefined })
+  const { hands, seen, setNow } = handsWith({ firing: () => goes(), survey: () => Promise.reject(new Error('not asked')), close: async () => undefined })
   goes = async () => { setNow(1900); return [down] }
   await observeAlerts(hands)
   t.same(seen().alerts, { reading: { at: 1000, firing: [down] }, fault: null })
@@ -28,7 +28,7 @@ void t.test('a reading is as old as its question, and a fault keeps what was kno
 })
 
 void t.test('an answer that comes late to an earlier question says nothing new', async (t) => {
-  const { hands, seen, setNow } = handsWith({ firing: async () => [], close: async () => undefined })
+  const { hands, seen, setNow } = handsWith({ firing: async () => [], survey: () => Promise.reject(new Error('not asked')), close: async () => undefined })
   setNow(5000)
   noteAlerts(hands, { at: 4000, firing: [down] })
   noteAlerts(hands, { at: 3000, firing: [] })

@@ -28,12 +28,13 @@ const atOnce = 32
 export async function gatherPreflight(parts: PreflightParts, { nodes, closesAt }: Pick<Plan, 'nodes' | 'closesAt'>, epoch: number): Promise<PreflightFacts> {
   const { gitlab, agents, alerts = null, clock, dependsOn } = parts
   const outlives = closesAt + outliveMs
-  const [rights, reading, firing, ownCertificate, hosts] = await Promise.all([
+  const [rights, reading, firing, survey, ownCertificate, hosts] = await Promise.all([
     gitlab.checkRights(outlives),
     readGitLab({ gitlab, clock }).catch((error: unknown) => asFault(error).toReason()),
     readAlerts({ alerts, clock }),
+    alerts === null ? null : alerts.survey().catch((error: unknown) => asFault(error).toReason()),
     parts.checkOwnCertificate(outlives),
     inGroups(nodes, atOnce, async (node): Promise<[string, HostView | Reason]> => [node.node, await agents.describe(node, epoch, []).catch((error: unknown) => asFault(error).toReason())])
   ])
-  return { now: clock.now(), rights, gitlab: reading, alerts: firing, ownCertificate, hosts: new Map(hosts), epoch, spoken: protocolRange, dependsOn }
+  return { now: clock.now(), rights, gitlab: reading, alerts: firing, survey, ownCertificate, hosts: new Map(hosts), epoch, spoken: protocolRange, dependsOn }
 }

@@ -100,7 +100,7 @@ void t.test('a preflight tells problems as an answer, not as an error', async (t
   const { api, served } = await setup(t, local)
   t.match((await api.inject({ method: 'POST', url: '/api/v1/preflight', payload: {} })).json(), { problems: [], nodes: 3 })
   t.same(await served.listPlans(), [], 'nothing is kept')
-  served.checked = { problems: [reason('GITLAB_TOKEN', 'the token ended')], warnings: [] }
+  served.checked = { problems: [reason('GITLAB_TOKEN', 'the token ended')], warnings: [], remarks: [] }
   t.match((await api.inject({ method: 'POST', url: '/api/v1/preflight', payload: {} })).json(), { problems: [{ code: 'GITLAB_TOKEN' }] })
   served.draftPlan = async () => { throw new Fault('INVENTORY_UNREADABLE', 'knife: 99') }
   const answer = await api.inject({ method: 'POST', url: '/api/v1/preflight', payload: {} })

@@ -25,7 +25,7 @@ export class ServedInMemory implements Served {
   frozen: { readonly by: string, readonly reason: string } | null = null
   lost: ObligationView[] = []
   restored: Restored | null = null
-  checked: Preflight = { problems: [], warnings: [] }
+  checked: Preflight = { problems: [], warnings: [], remarks: [] }
   readonly #plans = new Map<string, StoredPlan>()
   readonly #rows: { readonly stream: string, readonly recorded: Recorded<Event | FleetEvent> }[] = []
   readonly #listeners = new Set<EventListener>()

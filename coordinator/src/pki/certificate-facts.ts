@@ -2,6 +2,7 @@
 // that the TLS connection uses. Pure: certificates and the time come in as arguments.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { Fault, type Reason, reason } from '@pitstop/shared/fault'
+import { formatInstant } from '@pitstop/shared/instant'
 import { type Identity, identityFromAltNames, identityUri, type Role } from '@pitstop/shared/identity'
 
 export interface CertificateFacts {
@@ -58,7 +59,6 @@ export function explainCertificate(pem: string, expected: ExpectedCertificate, a
   }
   const { identity, notBefore, notAfter, issuer } = factsOf(certificate)
   const whose = identity === undefined ? `The certificate "${oneLine(certificate.subject)}"` : `The certificate of ${identityUri(identity)}`
-  const day = (at: number): string => new Date(at).toISOString()
   const found: Reason[] = []
   if (identity === undefined) found.push(reason('CERTIFICATE_INVALID', `${whose} names no identity of pitstop, or more than one`))
   else {
@@ -71,12 +71,12 @@ export function explainCertificate(pem: string, expected: ExpectedCertificate, a
   }
   const lacking = Object.entries(usages).filter(([oid]) => !(certificate.keyUsage ?? []).includes(oid)).map(([, name]) => name)
   if (lacking.length > 0) found.push(reason('CERTIFICATE_INVALID', `${whose} may not be used as ${lacking.join(' and ')}`))
-  if (now < notBefore) found.push(reason('CERTIFICATE_INVALID', `${whose} is valid from ${day(notBefore)} on only; it is ${day(now)} here`, 'check the clock of this host'))
-  if (now > notAfter) found.push(reason('CERTIFICATE_INVALID', `${whose} expired on ${day(notAfter)}`))
+  if (now < notBefore) found.push(reason('CERTIFICATE_INVALID', `${whose} is valid from ${formatInstant(notBefore)} on only; it is ${formatInstant(now)} here`, 'check the clock of this host'))
+  if (now > notAfter) found.push(reason('CERTIFICATE_INVALID', `${whose} expired on ${formatInstant(notAfter)}`))
   else if (expected.notExpiringBefore !== undefined && notAfter < expected.notExpiringBefore) {
-    found.push(reason('CERTIFICATE_EXPIRES', `${whose} ends on ${day(notAfter)}, before ${day(expected.notExpiringBefore)}`))
+    found.push(reason('CERTIFICATE_EXPIRES', `${whose} ends on ${formatInstant(notAfter)}, before ${formatInstant(expected.notExpiringBefore)}`))
   }
-  if (now > authority.validToDate.getTime()) found.push(reason('CERTIFICATE_INVALID', `The authority's own certificate expired on ${day(authority.validToDate.getTime())}`, 'make a new authority: pitstop pki init'))
+  if (now > authority.validToDate.getTime()) found.push(reason('CERTIFICATE_INVALID', `The authority's own certificate expired on ${formatInstant(authority.validToDate.getTime())}`, 'make a new authority: pitstop pki init'))
   return found
 }
 

@@ -1,6 +1,7 @@
 // The authority signs. Everything in the certificate is built anew from the identity that the operator asked for
 // and the request claims alike; from the request itself comes the public key and nothing else.
 import { Fault } from '@pitstop/shared/fault'
+import { formatInstant } from '@pitstop/shared/instant'
 import { type Identity, identityUri, type Role } from '@pitstop/shared/identity'
 import { fleetOfAuthority, skewMs } from './authority.ts'
 import { keyPair, signing } from './key.ts'
@@ -37,7 +38,7 @@ export async function issueCertificate(requestPem: string, authority: { readonly
   if (!(days > 0)) throw new Fault('INVALID_INPUT', `A certificate cannot be valid for ${days} days`)
 
   const ca = new X509Certificate(authority.certificatePem)
-  if (ca.notAfter.getTime() <= now) throw new Fault('CERTIFICATE_INVALID', `The authority's certificate ended on ${ca.notAfter.toISOString()}`, { hint: 'make a new authority: pitstop pki init' })
+  if (ca.notAfter.getTime() <= now) throw new Fault('CERTIFICATE_INVALID', `The authority's certificate ended on ${formatInstant(ca.notAfter.getTime())}`, { hint: 'make a new authority: pitstop pki init' })
   const caKeys = keyPair(authority.keyPem)
   // Signing with another key would give certificates that nobody accepts, noticed on the last host.
   if (!await ca.verify({ publicKey: caKeys.publicKey, signatureOnly: true })) throw new Fault('CERTIFICATE_INVALID', 'The authority\'s key does not belong to its certificate', { hint: 'name the two files that one pitstop pki init wrote' })
@@ -67,7 +68,7 @@ export async function issueCertificate(requestPem: string, authority: { readonly
     summary: [
       `signed   ${identityUri(identity)}`,
       `serial   ${certificate.serialNumber}`,
-      `valid    until ${certificate.notAfter.toISOString()}${notAfter < now + days * day ? ' (the end of the authority itself)' : ''}`,
+      `valid    until ${formatInstant(certificate.notAfter.getTime())}${notAfter < now + days * day ? ' (the end of the authority itself)' : ''}`,
       ...(otherNames.length > 0 ? [`left out ${otherNames.join(', ')} (asked for, not granted)`] : [])
     ]
   }

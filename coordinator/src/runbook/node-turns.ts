@@ -79,7 +79,7 @@ function prepare(draft: Draft, view: View): void {
   const late = tooLateToGoDown(draft.state, draft.now)
   const over = window.phase === 'closing' || window.phase === 'settling' || late !== null
   if (over) {
-    draft.take(stepBackPrepared(view, window.abort === null ? late ?? reason('OUTSIDE_WINDOW', 'the window closes') : reason('NOT_NOW', `aborted by ${window.abort.by}: ${window.abort.reason}`)), self)
+    draft.take(stepBackPrepared(view, window.abort === null ? late ?? reason('OUTSIDE_WINDOW', 'the window closes') : reason('NOT_NOW', `aborted by ${window.abort.by}: ${window.abort.reason}`, 'nothing to do: another window may begin it')), self)
     return
   }
   // What is running may end while the gates are closed; a further step may not begin.

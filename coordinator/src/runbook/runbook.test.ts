@@ -115,3 +115,11 @@ void t.test('a window whose store was put back does not close by itself, also wh
   t.match(decided(restored, ...ended), { record: [], effects: [], report: { window: [{ code: 'STORE_RESTORED' }] } })
   t.match(decided(restored, ...ended, { type: 'window-unpaused', by: 'ada', reason: 'looked' }).record, [{ type: 'window-closed' }])
 })
+
+void t.test('a window that stays open for a failed node alone ends with what to type for it, by name', async (t) => {
+  const ended: Event[] = [{ type: 'window-closing', reasons: [] }, { type: 'window-settling' }, { type: 'window-audited', differences: [] }]
+  const failed = (down: boolean): Event => ({ type: 'node-failed', node: 'a', step: 'upgrade', down, reasons: [] })
+  const told = (...events: Event[]) => { const { state, observed } = viewAfter([{ type: 'node-admitted', node: 'a' }, ...events, ...ended]); return decide(state, observed, 1000).report.window }
+  t.same(told(failed(false)), [reason('NOT_NOW', 'a failed; the window stays open until closing time', 'mend a in another window, or take it over: pitstop node write-off a --reason "…"')])
+  t.same(told({ type: 'slot-taken', node: 'a' }, failed(true)), [reason('NOT_NOW', 'a failed; the window stays open until closing time', 'mended: pitstop node retry a --reason "…", kept by you: pitstop node write-off a --reason "…"')])
+})

@@ -3,6 +3,7 @@ import { reason } from '@pitstop/shared/fault'
 import { tooLateToPrepare } from '../domain/admission.ts'
 import type { Event } from '../domain/event.ts'
 import { budgetReason, gitlabGates, gitlabFreshMs } from '../domain/gates.ts'
+import { namedHint } from '../domain/named-hint.ts'
 import { stillCounts } from '../domain/observed.ts'
 import { assignerPayable, payableWeights } from '../domain/obligations.ts'
 import { budgetSpent, prepareFree } from '../domain/slots.ts'
@@ -60,7 +61,7 @@ export function opening(draft: Draft): void {
 
 export function rolling(draft: Draft): void {
   const { window, nodes } = draft.state
-  if (budgetSpent(draft.state) && window.halt === null) draft.halt([budgetReason(draft.state), ...[...nodes.values()].filter((node) => node.phase === 'failed' || node.overdue).flatMap((node) => node.reasons)])
+  if (budgetSpent(draft.state) && window.halt === null) draft.halt([budgetReason(draft.state), ...[...nodes.values()].filter((node) => node.phase === 'failed' || node.overdue).flatMap(({ node, reasons }) => reasons.map((each) => namedHint(node, each)))])
   const gitlab = draft.observed.gitlab
   if (gitlab === null || !stillCounts(gitlab.at, gitlabEveryMs, draft.now)) draft.take(observeGitlab({ observed: draft.observed, now: draft.now }), null)
   else draft.wake(gitlab.at + gitlabEveryMs)
@@ -127,7 +128,13 @@ export function settling(draft: Draft): void {
   else if (draft.state.window.audit === null) draft.take(mayWrite({ state: draft.state, observed: draft.observed, now: draft.now }) ?? { kind: 'do', effect: { kind: 'audit' } }, null)
   else if (stuck.length === 0 || draft.state.window.abort !== null || draft.now >= draft.state.window.closesAt) draft.record({ type: 'window-closed' })
   else {
-    draft.because(null, [reason('NOT_NOW', `${stuck.map(({ node }) => node).join(', ')} failed: retry or write-off until closing time, or abort`, 'pitstop why NODE')])
+    draft.because(null, [reason('NOT_NOW', `${stuck.map(({ node }) => node).join(', ')} failed; the window stays open until closing time`, stuck.map(howToSettle).join('; '))])
     draft.wake(draft.state.window.closesAt)
   }
+}
+
+/** All that a person may still say of it in this phase: a node that failed before it went down is not begun again here, and nobody judges one that is late. */
+function howToSettle({ node, phase, holdsSlot }: NodeState): string {
+  const keep = `pitstop node write-off ${node} --reason "…"`
+  return phase === 'failed' && holdsSlot ? `mended: pitstop node retry ${node} --reason "…", kept by you: ${keep}` : `mend ${node} in another window, or take it over: ${keep}`
 }

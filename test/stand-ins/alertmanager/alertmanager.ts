@@ -14,7 +14,7 @@ export interface StandInAlert {
 }
 
 export type AlertmanagerFault =
-  | { readonly kind: 'status', readonly status: number, readonly headers?: Readonly<Record<string, string>> }
+  | { readonly kind: 'status', readonly status: number, readonly headers?: Readonly<Record<string, string>>, readonly body?: string }
   | { readonly kind: 'hang' } | { readonly kind: 'reset' } | { readonly kind: 'truncate' } | { readonly kind: 'filters-dropped' } | { readonly kind: 'cut' }
   /** Answers with this instead. */
   | { readonly kind: 'body', readonly body: string }
@@ -48,7 +48,7 @@ export function createAlertmanager({ token, prefix = '', tls }: AlertmanagerOpti
     const send = (status: number, body: unknown): void => { reply.writeHead(status, { 'content-type': 'application/json' }).end(typeof body === 'string' ? body : JSON.stringify(body)) }
     if (fault?.kind === 'hang') return
     if (fault?.kind === 'reset') { request.socket.destroy(); return }
-    if (fault?.kind === 'status') { reply.writeHead(fault.status, fault.headers).end('"said so"'); return }
+    if (fault?.kind === 'status') { reply.writeHead(fault.status, fault.headers).end(fault.body ?? '"said so"'); return }
     if (fault?.kind === 'body') { send(200, fault.body); return }
     if (standIn.token !== undefined && request.headers.authorization !== `Bearer ${standIn.token}`) { send(401, '"unauthorized"'); return }
     if (request.method !== 'GET' || url.pathname !== `${prefix}/api/v2/alerts`) { send(404, '"not found"'); return }

@@ -6,6 +6,7 @@ import { formatDuration } from '@pitstop/shared/duration'
 import { gitalyAddressForms, parseGitalyAddress } from '@pitstop/shared/gitaly-address'
 import { bearerToken, secretIn, tokenWindowMs } from '@pitstop/shared/gitaly-token'
 import { gitalyTrouble } from '@pitstop/shared/gitaly-trouble'
+import { formatInstant } from '@pitstop/shared/instant'
 import { Connections, connectionOptions } from './connections.ts'
 
 const deadlineMs = 1000
@@ -73,6 +74,6 @@ export function gitalyProbe({ tokenFile, authority }: GitalyProbeSettings): { as
     if (kind !== 'refused') return { serving: false, text: `Gitaly at ${address}: ${text}` }
     // Without a token Gitaly answers, and says no: it is reachable, which is what is asked here.
     if (tokenFile === undefined) return { serving: true, text: `Gitaly at ${address} answers (${text})` }
-    return { serving: false, text: `Gitaly at ${address} refuses the token of ${tokenFile} (${text}): the secret is not Gitaly's, or the host's clock? A token is good for ${formatDuration(tokenWindowMs)} around Gitaly's time; here it is ${new Date().toISOString()}` }
+    return { serving: false, text: `Gitaly at ${address} refuses the token of ${tokenFile} (${text}): the secret is not Gitaly's, or the host's clock? A token is good for ${formatDuration(tokenWindowMs)} around Gitaly's time; here it is ${formatInstant(Date.now())}` }
   }
 }

@@ -2,7 +2,7 @@
 // never held: it is read from its file at each use.
 import * as v from 'valibot'
 import { baseUrlWithout } from '../base-url.ts'
-import { type Matcher, matcherForm, parseMatcher } from './matcher.ts'
+import { type Matcher, expressionProblem, matcherForm, matcherText, parseMatcher } from './matcher.ts'
 
 export interface AlertGateSettings {
   readonly gate: string
@@ -29,7 +29,12 @@ const path = v.pipe(v.string('must be a path'), v.nonEmpty('must be a path'))
 const matcher = v.pipe(
   v.string(matcherForm),
   v.check((text) => parseMatcher(text) !== undefined, matcherForm),
-  v.transform((text): Matcher => parseMatcher(text) ?? { label: '', operator: '=', value: '' })
+  v.transform((text): Matcher => parseMatcher(text) ?? { label: '', operator: '=', value: '' }),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed || !dataset.value.operator.endsWith('~')) return
+    const problem = expressionProblem(dataset.value.value)
+    if (problem !== undefined) addIssue({ message: `Alertmanager would refuse this regular expression (${problem}): write it in Go's syntax, without look-around and back-references`, input: matcherText(dataset.value) })
+  })
 )
 
 const gateForm = 'must be a name of 1 to 40 of a-z, 0-9 and "-"; reasons call the gate by it'

@@ -13,7 +13,7 @@ import { createRequest } from '../../pki/request.ts'
 import type { Alerts } from '../../ports.ts'
 import { createAlerts } from './alertmanager.ts'
 import { type AlertsSettings, alertsSection } from './alerts-section.ts'
-import { matcherText, mayApply, parseMatcher } from './matcher.ts'
+import { expressionProblem, matcherText, mayApply, parseMatcher } from './matcher.ts'
 
 const secret = 'TheSecretTokenValue'
 const since = Date.UTC(2026, 10, 23, 2)
@@ -77,6 +77,21 @@ void t.test('each gate is a question of its own; regular expressions are Alertma
   ]
   t.same((await alerts.firing()).map(({ gate, name, node }) => [gate, name, node]), [['a', 'GitalyVersionMismatch', 'gitaly-01.test'], ['b', 'X', null]])
   t.match(standIn.asked.toSorted(), [/^\/alertmanager\/api\/v2\/alerts\?/, /page="a \\"b\\" \\\\"/])
+})
+
+void t.test('a survey tells all that is shown, how much of it each gate looks at, and which labels no alert has', async (t) => {
+  const { standIn, alerts } = await scene(t, {}, `close-on: [{ gate: gitaly, matchers: ['alertname=~"Gitaly.*"', 'env="gprd"'] }, { gate: mistyped, matchers: ['alertname="GitalyFileServerDown"', 'ev="gprd"', 'stge=~"main|cny"', 'nowhere!="x"', 'nor=""', 'neither=~".*"', 'must!=""'] }]`)
+  t.same(await alerts.survey(), { alerts: 0, nodeLabel: 'fqdn', withNode: 0, nodes: [], labels: [], gates: [{ gate: 'gitaly', alerts: 0, absent: ['alertname', 'env'] }, { gate: 'mistyped', alerts: 0, absent: ['alertname', 'ev', 'stge', 'must'] }] })
+  standIn.alerts = [down('gitaly-01.test'), { ...down('gitaly-02.test:9236'), silencedBy: ['s1'] }, { ...down('gitaly-02.test'), inhibitedBy: ['a'] }, { labels: { alertname: 'DiskFull', env: 'gprd', stage: '' }, startsAt }, down('gitaly-03.test', { env: 'gstg' })]
+  t.same(await alerts.survey(), {
+    alerts: 5, nodeLabel: 'fqdn', withNode: 4, nodes: ['gitaly-01.test', 'gitaly-02.test', 'gitaly-03.test'], labels: ['alertname', 'env', 'fqdn'],
+    gates: [{ gate: 'gitaly', alerts: 3, absent: [] }, { gate: 'mistyped', alerts: 0, absent: ['ev', 'stge', 'must'] }]
+  }, 'silenced and inhibited alerts have labels too')
+  t.ok(standIn.asked.includes('/api/v2/alerts'), 'one question without filters')
+  standIn.fault = { kind: 'body', body: '[{"labels":{"alertname":"b\\u001b[31m"},"startsAt":"2026-01-01T00:00:00Z","status":{"state":"active"}},{"labels":{"x\\u001b":"y"},"startsAt":"2026-01-01T00:00:00Z","status":{"state":"active"}}]' }
+  t.same((await alerts.survey()).labels, ['alertname', 'x?'])
+  standIn.fault = { kind: 'body', body: '{}' }
+  t.match(await faultOf(t, alerts.survey()), { code: 'ALERTS_ANSWER_INVALID', message: /about all alerts is not what/ })
 })
 
 void t.test('whatever is no sound answer is a fault: nothing that was overlooked opens a gate', async (t) => {
@@ -146,11 +161,47 @@ void t.test('a certificate is believed by ca-file alone, which is read anew', as
   t.match(await faultOf(t, unbelieving.firing()), { code: 'ALERTS_UNREACHABLE', hint: /alerts\.ca-file/ })
 })
 
-void t.test('a matcher that Alertmanager does not understand, and an address where nobody listens', async (t) => {
-  const { alerts, standIn } = await scene(t, {}, gates('env=~"("'))
-  t.match(await faultOf(t, alerts.firing()), { code: 'ALERTS_REFUSED', hint: /matchers of gitaly/ })
+void t.test('what Alertmanager says of a question that it refuses is quoted: one short line, no secret, nothing that plays with a terminal', async (t) => {
+  const file = join(await folder(t), 'token')
+  await writeFile(file, secret)
+  const { alerts, standIn, url } = await scene(t, {}, `token-file: ${file}, ${gates('env="gprd"')}`)
+  for (const [status, body, said, hint] of [
+    [400, '"bad matcher format: error parsing regexp:\\n missing closing )"', ': bad matcher format: error parsing regexp: missing closing )', /matchers of that gate/],
+    [404, '404 page not found\n', ': 404 page not found', /check alerts\.url: \/api\/v2\/alerts has to be Alertmanager's/], [404, '{"code":404,"message":"path /x was not found"}', ': path /x was not found', /alerts\.url/],
+    [404, '<html><h1>nginx</h1></html>', '', /alerts\.url/], [403, '', '', /token-file/], [400, 'null', '', /matchers of that gate/], [400, '7', '', /matchers of that gate/],
+    [400, `"a\\u001b[31m${'x'.repeat(5000)}"`, `: a?[31m${'x'.repeat(291)}...`, /matchers of that gate/], [400, `who is ${secret}? Authorization: Bearer abc123`, ': who is [token]? Authorization: Bearer [token]', /matchers of that gate/]
+  ] as const) {
+    standIn.fault = { kind: 'status', status, body }
+    const fault = await faultOf(t, alerts.firing())
+    t.match(fault, { code: 'ALERTS_REFUSED', hint })
+    t.equal(fault.message, `Alertmanager at ${url} answered ${status} to the question about the gate gitaly${said}`)
+  }
+})
+
+void t.test('at an address where nobody listens', async (t) => {
+  const { alerts, standIn } = await scene(t)
   await standIn.close()
   t.match(await faultOf(t, alerts.firing()), { code: 'ALERTS_UNREACHABLE', message: /ECONNREFUSED/ })
+})
+
+void t.test('a regular expression that Alertmanager would refuse is none of the configuration; every one that Go takes is', async (t) => {
+  const refusal = (value: string): string => {
+    try { section(`alerts: { url: "https://am.test", close-on: [{ gate: g, matchers: [${JSON.stringify(`a=~${JSON.stringify(value)}`)}] }] }`) } catch (thrown) { return asFault(thrown).message }
+    return ''
+  }
+  t.match(refusal('Gitaly[a'), /^c\.yml:1:\d+: alerts\.close-on\.0\.matchers\.0: Alertmanager would refuse this regular expression \(missing closing \]\): write it in Go's syntax, .*found "a=~\\"Gitaly\[a\\""$/)
+  // What Go 1.26 says of each, anchored as Alertmanager does it.
+  for (const [value, problem] of [
+    ['(', 'missing closing )'], ['a)', 'unexpected )'], ['*', 'missing argument to repetition operator: *'], ['a|+', 'missing argument'], ['a**', 'invalid nested repetition'], ['a{2}+', 'invalid nested repetition'], ['a{1001}', 'invalid repeat count'], ['a{3,2}', 'invalid repeat count'],
+    ['(?=a)', 'Perl syntax'], ['(?<!a)', 'invalid named capture'], ['(?i-)', 'Perl syntax'], ['(?P<a>x)(?P<a>y)', 'duplicate capture group name'], ['(a)\\1', 'invalid escape sequence: \\1'], ['\\Z', 'invalid escape'], ['\\é', 'invalid escape'], ['\\x{110000}', 'invalid escape'],
+    ['[z-a]', 'invalid character class range: z-a'], ['[[:alfa:]]', 'invalid character class range: [:alfa:]'], ['\\pX', 'invalid character class range: \\pX'], ['[\\b]', 'invalid escape'], ['(?i)*', 'missing argument']
+  ] as const) t.match(expressionProblem(value), problem, value)
+  // "a\" closes the parenthesis that it is put into.
+  t.match(expressionProblem('a\\'), 'missing closing )')
+  for (const value of ['', 'Gitaly.*', 'main|cny', '|a', '()*', 'a)(b', '^*', 'a(?i)*', 'a*?', 'a{2,}?', '{', 'a{,2}', 'a{02}', 'x{1,', '(?i-s:a)', '(?P<n>a)(?<m>b)', '[]a]', '[^]a-]', '[A-\\x{5a}z]', '[[:^alpha:]\\d_-]', '[[:a]', '\\Qa(b\\E+', '\\pL\\p{^Greek}\\P{L}', '\\_\\-\\.\\/', '\\0\\12\\x7f\\x{1F600}', '\\A\\bé😀\\B\\z']) {
+    t.equal(expressionProblem(value), undefined, value)
+    t.equal(refusal(value), '', value)
+  }
 })
 
 void t.test('a reading that is under way when pitstop stops is given up', async (t) => {

@@ -1,4 +1,5 @@
 // One of Alertmanager's matchers, as people write it there: alertname="GitalyFileServerDown", env!="gstg", stage=~"main|cny". Pure.
+import { RE2JS, RE2JSException, RE2JSSyntaxException } from 're2js'
 
 export interface Matcher {
   readonly label: string
@@ -27,3 +28,26 @@ export function mayApply({ label, operator, value }: Matcher, labels: ReadonlyMa
   const found = labels.get(label) ?? ''
   return operator === '=' ? found === value : operator === '!=' ? found !== value : true
 }
+
+/** Why Alertmanager would refuse the value as a regular expression, in Go's words; undefined = it takes it. */
+export function expressionProblem(value: string): string | undefined {
+  try {
+    compiled(value)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof RE2JSException)) throw error
+    if (!(error instanceof RE2JSSyntaxException)) return error.message
+    // A piece that is not the person's own has our anchors in it.
+    const piece = error.getPattern() ?? ''
+    return piece !== '' && value.includes(piece) ? `${error.getDescription()}: ${piece}` : error.getDescription()
+  }
+}
+
+/** No alert without the label matches. */
+export const wantsLabel = ({ operator, value }: Matcher): boolean => {
+  const takesEmpty = operator.endsWith('~') ? compiled(value).test('') : value === ''
+  return operator.startsWith('=') !== takesEmpty
+}
+
+/** Anchored as Alertmanager does it: "a)(b" is one. Go's expressions are not ours: no look-around, no back-references, other flags. */
+const compiled = (value: string): RE2JS => RE2JS.compile(`^(?:${value})$`)

@@ -4,6 +4,7 @@ import { Fault } from '@pitstop/shared/fault'
 import type { FaultCode } from '@pitstop/shared/fault-table'
 import { formatDuration } from '@pitstop/shared/duration'
 import { redact } from '@pitstop/shared/redaction'
+import { saying } from '../error-body.ts'
 
 /** What a request is about, for messages and advice. */
 export interface Errand {
@@ -41,19 +42,6 @@ export function retryAfter(header: string | string[] | undefined, now: number): 
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000
   const at = /[a-z]/i.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(at) ? undefined : Math.max(0, at - now)
-}
-
-/** What the body of an error says, shortened; nothing of a web page. */
-function saying(text: string): string {
-  let said: unknown = text.trimStart().startsWith('<') ? '' : text
-  try {
-    const body = JSON.parse(text) as { message?: unknown, error_description?: unknown, error?: unknown } | null
-    said = body?.message ?? body?.error_description ?? body?.error ?? ''
-  } catch {
-    // Rack::Attack and proxies answer in plain text.
-  }
-  const line = redact(typeof said === 'string' ? said : JSON.stringify(said)).replace(/\s+/g, ' ').trim()
-  return line === '' ? '' : `: ${line.length > 300 ? `${line.slice(0, 297)}...` : line}`
 }
 
 /** A status that is no success, as a Fault. 502, 504 and a proxy's 52x come from something in between: GitLab may be at it still. */

@@ -1,6 +1,7 @@
 // Proof, without effect, that the work can be done and undone: asked before a plan is approved and before a window
 // opens. GitLab has no dry run for writes, so the right to write is read off the token's scopes and its user.
 import { asFault, type Reason, reason } from '@pitstop/shared/fault'
+import { formatInstant } from '@pitstop/shared/instant'
 import { believe, tokenAnswer, userAnswer } from './answers.ts'
 import { askSchedule, livePipelines } from './assigner.ts'
 import { GitLabFault } from './gitlab-fault.ts'
@@ -37,7 +38,7 @@ async function examineToken(transport: Transport, notExpiringBefore: number, pro
   }
   // GitLab ends a token at the start of that day, UTC.
   if (token.expires_at !== null && token.expires_at < notExpiringBefore) {
-    problems.push(reason('CERTIFICATE_EXPIRES', `${whose} ends on ${new Date(token.expires_at).toISOString().slice(0, 10)}, before ${new Date(notExpiringBefore).toISOString().slice(0, 16)}Z`, `put a fresh token into ${transport.tokenPlace}`))
+    problems.push(reason('CERTIFICATE_EXPIRES', `${whose} ends on ${formatInstant(token.expires_at).slice(0, 10)}, before ${formatInstant(notExpiringBefore)}`, `put a fresh token into ${transport.tokenPlace}`))
   }
   return { id: user.id, username: user.username, isAdmin: user.is_admin, scopes: token.scopes }
 }

@@ -28,7 +28,7 @@ export async function lookAtPostgres(url: string, fleet: string, { passwordFile,
       warnings: pool.origin() === '' ? [untoldOrigin(address.user)] : []
     }
   } catch (error) {
-    throw storeFault(`look at the store ${address.shown}`, error)
+    throw storeFault(`look at the store ${address.shown}`, error, false)
   } finally {
     await db.destroy()
   }

@@ -5,6 +5,7 @@ import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node
 import { readFile } from 'node:fs/promises'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { Fault } from '@pitstop/shared/fault'
+import { formatInstant } from '@pitstop/shared/instant'
 import { Kysely, SqliteAdapter, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
 import type { Store } from '../../ports.ts'
 import { migrate } from './migrations.ts'
@@ -45,7 +46,7 @@ function openExclusively(path: string): DatabaseSync {
     // Before anything else is made beside it: SQLite gives its other files the mode of the first.
     if (path !== ':memory:') chmodSync(path, 0o600)
     database.exec('pragma locking_mode = exclusive; pragma busy_timeout = 0; pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; begin immediate; commit')
-    if (path !== ':memory:') writeFileSync(holder, `process ${process.pid} since ${new Date().toISOString()}\n`, { mode: 0o640 })
+    if (path !== ':memory:') writeFileSync(holder, `process ${process.pid} since ${formatInstant(Date.now())}\n`, { mode: 0o640 })
     return database
   } catch (error) {
     if (database?.isOpen === true) database.close()

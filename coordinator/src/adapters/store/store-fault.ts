@@ -29,7 +29,8 @@ const ofDriver: readonly (readonly [RegExp, string, string])[] = [
   [/client password must be/, 'the database server asks for a password, and there is none', 'write it into a file and name that with store-password-file (or use PGPASSFILE)']
 ]
 
-const away = 'check that the store is there and can be reached and written from here; it is tried again by itself'
+const away = 'check that the store is there and can be reached and written from here'
+const again = 'it is tried again by itself'
 const corrupt = /malformed|not a database|corrupt/i
 
 /** What SQLite says of its file. */
@@ -37,8 +38,8 @@ const ofTheFile = (text: string): string | undefined =>
   /disk is full|ENOSPC|no space/i.test(text) ? 'make room on the file system of the store; nothing is begun until then, and it goes on by itself'
     : /readonly|read-only|EACCES|EROFS|unable to open/i.test(text) ? 'check owner and mode of the store\'s file and folder: the user that runs the coordinator must be able to write both' : undefined
 
-/** @param what "take the lease" */
-export function storeFault(what: string, error: unknown): Fault {
+/** @param what "take the lease" @param repeats false: whoever asks does so once, and has to type it again. */
+export function storeFault(what: string, error: unknown, repeats = true): Fault {
   if (error instanceof Fault) return error
   const said = redact(error instanceof Error ? textOf(error) : String(error))
   const own = ofDriver.find(([form]) => form.test(said))
@@ -46,8 +47,8 @@ export function storeFault(what: string, error: unknown): Fault {
   const state = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
   if (corrupt.test(text) || state === 'XX001' || state === 'XX002') return new Fault('STORE_CORRUPT', `cannot ${what}: ${text}`, { cause: error })
   const plain = state === '28000' ? ofAccess.find(([form]) => form.test(said))?.[1] : undefined
-  const hint = own?.[2] ?? plain ?? advice[state] ?? ofTls.find(([code]) => code.test(state))?.[1] ?? ofTheFile(text) ?? (state === '' || state.startsWith('08') || state.startsWith('E') ? away : undefined)
-  return new Fault('STORE_UNAVAILABLE', `cannot ${what}: ${text}`, { cause: error, ...hint === undefined ? {} : { hint } })
+  const hint = own?.[2] ?? plain ?? advice[state] ?? ofTls.find(([code]) => code.test(state))?.[1] ?? ofTheFile(text) ?? (state === '' || state.startsWith('08') || state.startsWith('E') ? `${away}; ${again}` : undefined)
+  return new Fault('STORE_UNAVAILABLE', `cannot ${what}: ${text}`, { cause: error, ...hint === undefined ? {} : { hint: repeats ? hint : hint.replace(again, 'then type this again').replace(/^nothing to do: (.*)$/, '$1: type this again in a moment') } })
 }
 
 /** Several addresses were tried: the error itself says nothing then. OpenSSL's errors carry places in its own source. */

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { Fault, asFault } from '@pitstop/shared/fault'
 import { refuseForeignGlass } from '../../adapters/break-glass-file.ts'
+import { peerProblems, refuseUnusable } from '../../adapters/file-contents.ts'
 import { fileProblems } from '../../adapters/named-files.ts'
 import { isRoot, serviceAccount } from '../../adapters/service-account.ts'
 import { storeMemoryFile } from '../../adapters/store-memory-file.ts'
@@ -16,12 +17,13 @@ const lookMs = 3000
 
 export function coordinatorCommand(program: Command, perform: Perform): void {
   program.command('coordinator').description('run the coordinator in the foreground; logs are JSON lines on stderr')
-    .option('--check', 'only check the configuration, that the files it names can be read (as root: by the service\'s user), and that a PostgreSQL store answers')
+    .option('--check', 'only check the configuration, that the files it names can be read (as root: by the service\'s user) and hold what they should, and that a PostgreSQL store answers')
     .addHelpText('after', examples('pitstop coordinator --config /etc/pitstop/coordinator.yml', 'pitstop coordinator --check'))
     .action(perform(async (context, command) => {
       const settings = loadSettings(context.options.config)
       if (command.opts<{ check?: boolean }>().check === true) {
         refuseUnreadable(settings)
+        await refuseWhatStartsNowhere(settings)
         await refuseForeignGlass(settings.breakGlass)
         await storeMemoryFile(settings.breakGlass, settings.fleet, (text) => { context.warn(text) }).read()
         const store = await lookAtStore(settings)
@@ -58,6 +60,16 @@ async function lookAtStore({ file, store, fleet, storePasswordFile }: Settings):
   } catch (error) {
     const { code, message, hint, reasons } = asFault(error)
     throw new Fault(code, `${file} is well-formed and its files are there, but the store cannot be used now: ${message}`, { hint, reasons, cause: error })
+  }
+}
+
+/** What a start would refuse, or warn of. */
+async function refuseWhatStartsNowhere(settings: Settings): Promise<void> {
+  try {
+    await refuseUnusable(settings, Date.now(), peerProblems(settings))
+  } catch (error) {
+    const { code, message, hint, reasons } = asFault(error)
+    throw new Fault(code, `${settings.file} is well-formed and its files are there, but not all that they hold is usable: ${reasons.length > 1 ? `${reasons.length} of them are not what they should be` : message}`, { hint, reasons, cause: error })
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { formatDuration } from '@pitstop/shared/duration'
 import type { Reason } from '@pitstop/shared/fault'
+import { formatInstant } from '@pitstop/shared/instant'
 import type { Excluded } from '../../domain/plan.ts'
 import type { LeaseRow } from '../../ports.ts'
 import type { Perform } from '../context.ts'
@@ -15,7 +16,11 @@ interface Status {
   readonly window: { readonly plan: string, readonly window: number, readonly label: string, readonly by: string, readonly nodes: number, readonly done: number, readonly failures: number } | null
 }
 
-interface Checked { readonly problems: readonly Reason[], readonly warnings: readonly Reason[], readonly nodes: number, readonly excluded: readonly Excluded[] }
+interface Checked {
+  /** Missing before 0.2. */
+  readonly remarks?: readonly string[]
+  readonly problems: readonly Reason[], readonly warnings: readonly Reason[], readonly nodes: number, readonly excluded: readonly Excluded[]
+}
 
 export function fleetCommands(program: Command, perform: Perform): void {
   program.command('status').description('who acts, frozen or not, and the window in one line').addHelpText('after', examples('pitstop status'))
@@ -61,16 +66,17 @@ export function fleetCommands(program: Command, perform: Perform): void {
 const mostTold = 3
 
 const describeRestored = ({ at, reasons, promises }: { readonly at: number, readonly reasons: readonly Reason[], readonly promises: number }): string[] => [
-  `STORE RESTORED, found ${new Date(at).toISOString().slice(0, 19)}Z: ${reasons.slice(0, mostTold).map(({ text }) => text).join('; ')}${reasons.length > mostTold ? `; and ${reasons.length - mostTold} more` : ''}`,
+  `STORE RESTORED, found ${formatInstant(at)}: ${reasons.slice(0, mostTold).map(({ text }) => text).join('; ')}${reasons.length > mostTold ? `; and ${reasons.length - mostTold} more` : ''}`,
   `  do: ${promises > 0 ? `settle ${promises} promise${promises === 1 ? '' : 's'} that it had lost: pitstop obligations` : 'compare journal, hosts and GitLab; then resume or abort the window, or open another'}`
 ]
 
-export function describePreflight({ problems, warnings, nodes, excluded }: Checked): string[] {
+export function describePreflight({ problems, warnings, remarks = [], nodes, excluded }: Checked): string[] {
   const list = (title: string, reasons: readonly Reason[]): string[] => reasons.length === 0 ? [] : [title, ...reasons.flatMap(({ text, hint }) => [`  ${text}`, `    do: ${hint}`])]
   return [
     ...list('In the way:', problems),
     ...list('To know:', warnings),
     ...list('Left out:', excluded.flatMap(({ reasons }) => reasons)),
+    ...remarks.length === 0 ? [] : ['Seen:', ...remarks.map((text) => `  ${text}`)],
     problems.length > 0 ? `NOT READY: ${problems.length} problem${problems.length === 1 ? '' : 's'}` : `ready: ${nodes} nodes`
   ]
 }

@@ -2,10 +2,12 @@
 import type { Command } from 'commander'
 import { formatDuration } from '@pitstop/shared/duration'
 import { Fault } from '@pitstop/shared/fault'
+import { formatInstant } from '@pitstop/shared/instant'
 import type { Plan } from '../../domain/plan.ts'
+import { tooShort } from '../../domain/preflight.ts'
 import type { Perform } from '../context.ts'
 import { examples } from '../examples.ts'
-import { durationOf, formatInstant, parseInstant } from '../instant.ts'
+import { durationOf, parseInstant } from '../instant.ts'
 import { type PolicyOptions, addGroupOptions, addPolicyOptions, policyWishes } from '../policy-options.ts'
 import { table } from '../table.ts'
 
@@ -35,6 +37,8 @@ export function planCommands(program: Command, perform: Perform): void {
       const created = await context.client.post<ShownPlan>('/plans', {
         reason: given.reason, opensAt, closesAt: closingOf(given, opensAt), only: given.node?.map((name) => name.toLowerCase()), policy: policyWishes(given)
       })
+      const short = tooShort(created, created.createdAt)
+      if (short !== null) context.warn(`${short.text}; ${short.hint}`)
       context.print(created, () => [...describePlan(created), '', 'Open a window of it with:', `  pitstop window start ${created.hash.slice(0, 12)} --confirm ${created.hash.slice(0, 12)} --reason "…" --watch`])
     }))
 

@@ -1,6 +1,7 @@
 // One journal event as one line for a person or a log: time, whom it is about, what happened, and why.
 import type { Reason } from '@pitstop/shared/fault'
 import { formatDuration } from '@pitstop/shared/duration'
+import { formatInstant } from '@pitstop/shared/instant'
 import { wordedPrevious } from '../../domain/break-glass-lines.ts'
 import type { Event, FleetEvent, Recorded } from '../../domain/event.ts'
 
@@ -8,7 +9,7 @@ const because = (reasons: readonly Reason[]): string => (reasons.length === 0 ? 
 
 export function eventLine({ at, event }: Recorded<Event | FleetEvent>): string {
   const about = 'node' in event && event.node !== null ? event.node : 'window'
-  return `${new Date(at).toISOString().slice(11, 19)}Z  ${fleetWide.has(event.type) ? 'fleet' : about}  ${describe(event)}`
+  return `${formatInstant(at).slice(11)}  ${fleetWide.has(event.type) ? 'fleet' : about}  ${describe(event)}`
 }
 
 const fleetWide: ReadonlySet<string> = new Set(['frozen', 'unfrozen', 'lease-taken', 'store-restored', 'obligation-found', 'obligation-cleared'])

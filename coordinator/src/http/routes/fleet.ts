@@ -83,7 +83,7 @@ export function fleetRoutes(api: Api, coordinator: Served, settings: ApiSettings
     } catch (error) {
       const fault = asFault(error)
       if (fault.code === 'INTERNAL' || request.body.plan !== undefined) throw error
-      return { problems: fault.reasons.length > 0 ? fault.reasons : [fault.toReason()], warnings: [], nodes: 0, excluded: [] as Excluded[] }
+      return { problems: fault.reasons.length > 0 ? fault.reasons : [fault.toReason()], warnings: [], remarks: [], nodes: 0, excluded: [] as Excluded[] }
     }
   })
 }
