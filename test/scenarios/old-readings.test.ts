@@ -47,3 +47,28 @@ void t.test('a reading from before our own write does not say that a weight is b
   t.same(world.gitlab.weights, world.initialWeights)
   t.same(checkHistory(world), [])
 })
+
+for (const hooksMs of [0, 20_000]) void t.test(`one answer from before pitstop switched the assigner off halts nothing${hooksMs === 0 ? '' : ', and takes no reboot back while its hooks run'}`, async (t) => {
+  const world = new World({ nodes: 2, policy: { groupSize: 1 } })
+  const port = world.gitlab.port.bind(world.gitlab)
+  let stale = 0
+  world.gitlab.port = (asker) => {
+    const gitlab = port(asker)
+    return { ...gitlab, readSchedule: async () => {
+      const schedule = await gitlab.readSchedule()
+      return stale > 0 && stale-- > 0 ? { ...schedule, active: true } : schedule
+    } }
+  }
+  world.host(0).times = { ...world.host(0).times, hooksMs }
+  await world.boot()
+  await world.makePlan()
+  await world.openWindow()
+  await world.until(() => world.has('window-rolling'))
+  if (hooksMs > 0) await world.until(() => world.node(0).steps.reboot?.status === 'intended')
+  stale = 1
+  await world.untilClosed()
+  t.equal(stale, 0)
+  t.notOk(world.has('window-halted'))
+  t.ok(allDone(world))
+  t.same(checkHistory(world), [])
+})

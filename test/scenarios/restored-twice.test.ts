@@ -124,3 +124,45 @@ void t.test('a standby does not take a store that knows less for its own before 
   t.equal(told(world), 1)
   t.match(world.memories?.get('vm-2'), { incarnation: (await world.store.incarnation()).id })
 })
+
+void t.test('a word that was said about the first restore does not count for the second, which came while GitLab was read for it', async (t) => {
+  const world = severalMachines()
+  let slow = false
+  const port = world.gitlab.port.bind(world.gitlab)
+  world.gitlab.port = (asker) => {
+    const gitlab = port(asker)
+    return { ...gitlab, readWeights: async () => {
+      if (slow) {
+        slow = false
+        await world.clock.sleep(30_000)
+      }
+      return await gitlab.readWeights()
+    } }
+  }
+  const seat = await bootOn(world, 'vm-1')
+  const { coordinator } = seat
+  world.coordinator = coordinator
+  await world.makePlan()
+  await world.openWindow()
+  await world.until(() => world.has('window-rolling'))
+  await world.say({ kind: 'pause' })
+  await world.clock.runUntil(() => false, minutes)
+  const copy = world.store.copy()
+  await world.settle(coordinator.freeze('ada', 'a row that the copy lacks'))
+  await world.settle(coordinator.unfreeze('ada', 'and another'))
+  const putBack = async (): Promise<void> => {
+    world.putBackStore(copy)
+    const epoch = world.store.lease?.epoch ?? 0
+    if (world.store.lease !== null) world.store.lease = { ...world.store.lease, expiresAt: 0, holder: 'nobody' }
+    t.ok(await world.clock.runUntil(() => coordinator.acting && (world.store.lease?.epoch ?? 0) > epoch, 5 * minutes))
+    t.match(world.state().window.pause?.reasons[0], { code: 'STORE_RESTORED' })
+  }
+  await putBack()
+  await handOverAll(world, seat)
+  slow = true
+  const said = coordinator.command({ kind: 'resume', by: 'ada', reason: 'looked at the first' }).then(() => 'accepted', (error: unknown) => (error as { readonly code: string }).code)
+  await world.clock.runUntil(() => !slow, 1000)
+  await putBack()
+  t.equal(await world.settle(said), 'STALE_VIEW')
+  t.not(world.state().window.pause, null)
+})

@@ -62,14 +62,15 @@ void t.test('a copy that is older than the plan: the agents name it, and the wei
   t.match(await world.settle(world.coordinator.lostPromises()), [
     { id: 'found:weight:gitaly-01.test', previous: 100, text: /^gitaly-01\.test has reboot .*; its weight was 100 when window 1 of plan .* was opened$/ },
     { id: 'found:weight:gitaly-02.test', previous: 99, text: /^gitaly-02\.test has upgrade / },
+    { id: 'found:weight:gitaly-03.test', previous: false },
     { id: 'found:assigner', previous: true, text: /^it is off, and a window of which the restored journal does not know may have switched it off$/ }
   ])
   await world.makePlan()
-  await t.rejects(world.openWindow(), { code: 'STORE_RESTORED', message: /found:weight:gitaly-01\.test, found:weight:gitaly-02\.test, found:assigner/ })
+  await t.rejects(world.openWindow(), { code: 'STORE_RESTORED', message: /found:weight:gitaly-01\.test, found:weight:gitaly-02\.test, found:weight:gitaly-03\.test, found:assigner/ })
   world.kill()
   await world.boot()
   t.equal(world.warnings.filter((text) => text.startsWith('STORE_RESTORED')).length, 1, 'told once')
-  t.match((await world.settle(world.coordinator.lostPromises())).map(({ id }) => id), ['found:weight:gitaly-01.test', 'found:weight:gitaly-02.test', 'found:assigner'])
+  t.match((await world.settle(world.coordinator.lostPromises())).map(({ id }) => id), ['found:weight:gitaly-01.test', 'found:weight:gitaly-02.test', 'found:weight:gitaly-03.test', 'found:assigner'])
 })
 
 void t.test('the same without any plan in the copy, GitLab away at the restore: the storages are those of the inventory, and before a window is opened they are told', async (t) => {
@@ -84,6 +85,23 @@ void t.test('the same without any plan in the copy, GitLab away at the restore: 
   world.gitlab.port = (asker) => ({ ...port.call(world.gitlab, asker), readWeights: () => Promise.reject(new Fault('GITLAB_UNREACHABLE', 'away')) })
   await world.boot()
   t.match((await world.settle(world.coordinator.lostPromises())).find(({ id }) => id === 'found:weight:gitaly-01.test'), { previous: false, text: /what its weight was, no journal says any more/ })
+})
+
+void t.test('a weight that was 0 when the last window was opened that the copy knows, and was raised since: its drain in the lost one is told, as not known', async (t) => {
+  const world = await remembering({ nodes: 3, policy: { groupSize: 1, prepareAhead: 3 } })
+  await world.makePlan()
+  await world.openWindow()
+  const { node, orders } = world.host(2)
+  t.equal(world.gitlab.weights[node], 0)
+  await world.untilClosed()
+  const copy = world.store.copy()
+  world.gitlab.writeAs('ada', { [node]: 50 })
+  await world.makePlan()
+  await world.openWindow()
+  await world.until(() => [...orders.keys()].filter((id) => id.startsWith('upgrade')).length === 2 && world.gitlab.weights[node] === 0)
+  putBackOnNewMachine(world, copy)
+  await world.boot()
+  t.match((await world.settle(world.coordinator.lostPromises())).find(({ id }) => id === `found:weight:${node}`), { previous: false, text: /; its weight was 0 when window 1 of plan .* was opened, unless it was raised since: a person decides it$/ })
 })
 
 void t.test('of an agent of the release before, or one that names what no plan can be called, nothing is believed', async (t) => {

@@ -10,7 +10,7 @@ export interface AuditFacts {
   /** Those that answered; what a silent one has promised is part of why it is silent. */
   readonly hosts: ReadonlyMap<string, HostView>
   /** What a restored store had lost and a person has taken over. */
-  readonly takenOver: ReadonlyMap<string, { readonly at: number, readonly text: string }>
+  readonly takenOver: ReadonlyMap<string, { readonly seq: number, readonly text: string }>
   readonly now: number
 }
 
@@ -39,7 +39,7 @@ export function audit(state: State, { weights, scheduleActive, hosts, takenOver,
     const promise = state.obligations.get(id)
     const taken = takenOver.get(id)
     if (promise !== undefined && promise.status !== 'paid') return promise.text ?? promise.status
-    return taken !== undefined && taken.at >= state.window.openedAt ? taken.text : undefined
+    return taken !== undefined && taken.seq >= state.window.openedSeq ? taken.text : undefined
   }
 }
 

@@ -193,10 +193,10 @@ void t.test('the audit names who took a promise over, and why', async (t) => {
   t.match(handed, [{ how: 'void', by: 'ada', text: 'handed over to ada: retired (then GitLab shows 0, it was 5)' }])
   const opened: Event = { type: 'window-opened', window: 2, by: 'a', reason: 'r', closesAt: 9, weights: { a: 5 }, assignerActive: true }
   t.match(audit(stateAfter([opened, owed, ...handed]), { ...facts, weights: { a: 0 } }), [{ text: 'weight of a: 5 at opening, 0 now (handed over to ada: retired (then GitLab shows 0, it was 5))' }])
-  const found = (at: number) => ({ ...facts, weights: { a: 0 }, takenOver: new Map([['weight:a', { at, text: 'handed over to bob: INC-815' }]]) })
+  const found = (seq: number) => ({ ...facts, weights: { a: 0 }, takenOver: new Map([['weight:a', { seq, text: 'handed over to bob: INC-815' }]]) })
   const state = stateAfter([opened])
-  t.match(audit(state, found(state.window.openedAt)), [{ text: /0 now \(handed over to bob: INC-815\)/ }], 'also what a restored store had lost')
-  t.match(audit(state, found(state.window.openedAt - 1)), [{ text: /pitstop has no explanation/ }], 'not for what happened since')
+  t.match(audit(state, found(state.window.openedSeq + 1)), [{ text: /0 now \(handed over to bob: INC-815\)/ }], 'also what a restored store had lost')
+  t.match(audit(state, found(state.window.openedSeq - 1)), [{ text: /pitstop has no explanation/ }], 'not for what happened since')
   t.equal(shownNow({ kind: 'weight', previous: 5 }, 5), 'GitLab shows 5, as it was')
   t.equal(shownNow({ kind: 'assigner', previous: true }, false), 'GitLab shows the assigner inactive, it was the assigner active')
   t.equal(shownNow({ kind: 'weight', previous: 5 }, null), 'GitLab does not show it; it was 5')

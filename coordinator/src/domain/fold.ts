@@ -14,7 +14,7 @@ function nodeIn(state: Making, name: string, seq: number): NodeState {
 }
 
 const noWindow: WindowState = {
-  number: 0, phase: 'none', by: '', reason: '', version: 0, openedAt: 0, closesAt: 0, halt: null, pause: null, abort: null, resumedSeq: 0, restoredSeq: 0, failureBudget: 0,
+  number: 0, phase: 'none', by: '', reason: '', version: 0, openedAt: 0, openedSeq: 0, closesAt: 0, halt: null, pause: null, abort: null, resumedSeq: 0, restoredSeq: 0, failureBudget: 0,
   weightsAtOpening: {}, assignerAtOpening: null, audit: null, closedAt: null
 }
 
@@ -69,7 +69,7 @@ function enter(next: Making, { event, at, seq, epoch }: Recorded<Event>): void {
   switch (event.type) {
     case 'window-opened':
       window({
-        ...noWindow, number: event.window, phase: 'opening', by: event.by, reason: event.reason, openedAt: at, closesAt: event.closesAt,
+        ...noWindow, number: event.window, phase: 'opening', by: event.by, reason: event.reason, openedAt: at, openedSeq: seq, closesAt: event.closesAt,
         failureBudget: Math.max(next.stored.plan.policy.failureBudget, next.window.failureBudget),
         weightsAtOpening: event.weights, assignerAtOpening: event.assignerActive
       })

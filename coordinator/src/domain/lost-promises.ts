@@ -68,7 +68,7 @@ export function lostPromises({ state, lines, known, strange, plans = [], found =
   const hosts = new Set(state === null ? [] : state.stored.plan.nodes.map(({ node }) => node))
   const elsewhere = [...Map.groupBy(strange.filter(({ node, step }) => !hosts.has(node) && (present !== null || step !== 'stage')), ({ node }) => node)].flatMap(([node, orders]) =>
     [...new Set([...plans.flatMap(({ stored }) => planNodeOf(stored.plan, node)?.storages ?? []), ...orders.flatMap(({ storages = [] }) => storages)])].flatMap((storage) => {
-      const { previous, text } = lastKnown(plans, storage)
+      const { previous, text } = lastKnown(plans, storage, orders)
       const id = `weight:${storage}`
       if (covered.has(id) || !isOwed({ kind: 'weight', subject: storage, previous })) return []
       return [{ id: foundId(id), kind: 'weight' as const, subject: storage, node, previous, text: `${strangeOrders(node, orders)}; ${text}` }]
@@ -83,11 +83,14 @@ const strangeOrders = (node: string, orders: readonly StrangeOrder[]): string =>
   `${node} has ${orders.map(({ step, id, status }) => `${step} ${id} (${status})`).join(', ')}, of which the restored journal does not know`
 
 /** At the opening of the newest window that the store knows of. */
-function lastKnown(plans: readonly State[], storage: string): { readonly previous: number | typeof unknownWeight, readonly text: string } {
-  const [newest] = plans.filter(({ window }) => window.weightsAtOpening[storage] !== undefined).toSorted((a, b) => b.window.openedAt - a.window.openedAt)
+function lastKnown(plans: readonly State[], storage: string, orders: readonly StrangeOrder[]): { readonly previous: number | typeof unknownWeight, readonly text: string } {
+  const [newest] = plans.filter(({ window }) => window.weightsAtOpening[storage] !== undefined).toSorted((a, b) => b.window.openedSeq - a.window.openedSeq)
   const previous = newest?.window.weightsAtOpening[storage]
   if (newest === undefined || previous === undefined) return { previous: unknownWeight, text: 'what its weight was, no journal says any more: a person decides it' }
-  return { previous, text: `its weight was ${previous} when window ${newest.window.number} of plan ${newest.stored.hash.slice(0, 12)} was opened` }
+  const when = `when window ${newest.window.number} of plan ${newest.stored.hash.slice(0, 12)} was opened`
+  // That may be weeks ago. What was upgraded or rebooted since was drained before it.
+  if (previous === 0 && orders.some(({ step }) => step !== 'stage')) return { previous: unknownWeight, text: `its weight was 0 ${when}, unless it was raised since: a person decides it` }
+  return { previous, text: `its weight was ${previous} ${when}` }
 }
 
 /**

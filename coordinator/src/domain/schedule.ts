@@ -31,6 +31,10 @@ export function planScheduleWrite(state: State, found: boolean, wanted: boolean,
   return { send: found !== wanted, intent: found === wanted ? [] : [intended], outcome: [finished, ...(promised ? [paid] : [])] }
 }
 
+/** Nodes go, and the schedule is off: that it is on would be news. */
+export const isAssignerOff = ({ window, windowSteps }: State): boolean =>
+  (window.phase === 'rolling' || window.phase === 'closing') && windowSteps['pause-assigner']?.status === 'done'
+
 /** The person who took the promise over while our write was on its way saw the assigner active, and it is inactive now by our hand: the promise is made anew. */
 export function pausedAfterHandOver(state: State, step: 'pause-assigner' | 'resume-assigner'): readonly Event[] {
   const promise = state.obligations.get(assignerObligation)

@@ -94,6 +94,7 @@ export interface WindowState {
   /** seq of the last event about the window itself: what an operator saw. */
   readonly version: number
   readonly openedAt: number
+  readonly openedSeq: number
   readonly closesAt: number
   readonly halt: { readonly reasons: readonly Reason[], readonly at: number } | null
   readonly pause: { readonly by: string, readonly reasons: readonly Reason[], readonly at: number } | null

@@ -174,23 +174,25 @@ export class Coordinator {
 
   /** @throws Fault as command() does, and STANDBY */
   async command(said: Command): Promise<void> {
-    this.#tenure.requireActing()
+    const epoch = this.#tenure.requireActing()
     if (said.kind === 'hand-over') return void await this.handOver(said)
-    if (said.kind === 'resume' || said.kind === 'abort') await this.#hidden.requireNoneBefore(said.kind, this.#open?.journal.state)
+    if (said.kind === 'resume' || said.kind === 'abort') {
+      await this.#hidden.requireNoneBefore(said.kind, this.#open?.journal.state)
+      this.#requireStill(epoch)
+    }
     if (this.#open === null) throw new Fault('NO_WINDOW', 'no window is open')
     await this.#open.journal.append((state) => command(state, said))
   }
 
   /** @returns what GitLab shows of the promise now: whoever takes it over should know. @throws Fault as command() does */
   async handOver(said: Extract<Command, { kind: 'hand-over' }>): Promise<string> {
-    this.#tenure.requireActing()
+    const epoch = this.#tenure.requireActing()
     const { obligation: id } = said
     const promise = this.#fleet.state.found.get(id) ?? this.#open?.journal.state.obligations.get(id)
     // What lands behind a hand-over would be told to nobody.
     if (isFoundId(id) && promise?.kind === 'weight') this.#hidden.requireLanded()
     const shown = promise === undefined ? '' : await whatGitLabShows(this.#parts.gitlab, promise)
-    // Asked again: the lease may have been lost meanwhile.
-    const epoch = this.#tenure.requireActing()
+    this.#requireStill(epoch)
     if (isFoundId(id)) await this.#clear(epoch, id, said, shown)
     else if (this.#open === null) throw new Fault('NO_WINDOW', 'no window is open')
     else await this.#open.journal.append((state) => command(state, { ...said, shown }))
@@ -316,6 +318,11 @@ export class Coordinator {
     if (by.trim() === '' || why.trim() === '') throw new Fault('INVALID_INPUT', 'freezing needs a name and a reason', { hint: 'add --reason "why"' })
     await this.#fleet.tell(epoch, { type: frozen === null ? 'unfrozen' : 'frozen', by, reason: why })
     this.#open?.engine.setFrozen(frozen)
+  }
+
+  /** While something was asked the lease may have gone, or been taken anew: of a store that was put back then, this word was not said. */
+  #requireStill(epoch: number): void {
+    if (this.#tenure.requireActing() !== epoch) throw new Fault('STALE_VIEW', 'the lease was taken anew while this was looked into', { hint: 'look again, then decide again: pitstop window show' })
   }
 
   #requireNoWindow(): void {

@@ -6,7 +6,7 @@ import { audit } from '../domain/audit.ts'
 import type { Effect } from '../domain/effect.ts'
 import type { Event } from '../domain/event.ts'
 import type { GitLabReading, HostView, Observed } from '../domain/observed.ts'
-import { pausedAfterHandOver, planScheduleWrite } from '../domain/schedule.ts'
+import { isAssignerOff, pausedAfterHandOver, planScheduleWrite } from '../domain/schedule.ts'
 import { type State, assignerObligation, stillHolds } from '../domain/state.ts'
 import { type Weights, contradictsOwnWrites, handedOverMeanwhile, notAsWritten, planWeightWrite, raisedByOthers } from '../domain/weights.ts'
 import type { Hands } from './hands.ts'
@@ -49,6 +49,10 @@ async function confirmed<T>({ clock }: Pick<Hands, 'clock'>, read: () => Promise
 const readWeights = ({ gitlab, clock, journal }: Reading): Promise<Weights> =>
   confirmed({ clock }, () => gitlab.readWeights(), (weights) => journal !== undefined && contradictsOwnWrites(journal.state, weights, clock.now()))
 
+/** Of a schedule that pitstop has switched off: an assigner awake halts the window. */
+const readSchedule = ({ gitlab, clock, journal }: Reading): ReturnType<Hands['gitlab']['readSchedule']> =>
+  confirmed({ clock }, () => gitlab.readSchedule(), ({ active }) => active && journal !== undefined && isAssignerOff(journal.state))
+
 const askedNow = ({ clock, journal }: Reading): Pick<GitLabReading, 'at' | 'seq'> => ({ at: clock.now(), seq: journal?.state.seq ?? 0 })
 
 export async function readGitLab(reading: Reading): Promise<GitLabReading> {
@@ -56,7 +60,7 @@ export async function readGitLab(reading: Reading): Promise<GitLabReading> {
   const asked = askedNow(reading)
   const [weights, schedule, pipelines, moves] = await Promise.all([
     readWeights(reading),
-    gitlab.hasAssigner ? gitlab.readSchedule() : null,
+    gitlab.hasAssigner ? readSchedule(reading) : null,
     gitlab.hasAssigner ? gitlab.livePipelines() : [],
     gitlab.storageMoves()
   ])
@@ -71,7 +75,7 @@ export async function readGitLab(reading: Reading): Promise<GitLabReading> {
 export async function rereadGitLab(reading: Reading, last: GitLabReading): Promise<GitLabReading> {
   const { gitlab } = reading
   const asked = askedNow(reading)
-  const [weights, schedule] = await Promise.all([readWeights(reading), gitlab.hasAssigner ? gitlab.readSchedule() : null])
+  const [weights, schedule] = await Promise.all([readWeights(reading), gitlab.hasAssigner ? readSchedule(reading) : null])
   return { ...last, ...asked, weights, scheduleActive: schedule?.active ?? null }
 }
 

@@ -30,13 +30,16 @@ interface KnownAtRestore { readonly strange: readonly StrangeOrder[], readonly p
 
 export class HiddenLosses {
   readonly #parts: HiddenLossesParts
-  /** By the monotonic clock. */
-  #begunAt = 0
+  /** When the lease was taken, by the clock on the wall and by the one that is never set. */
+  #begun = { at: 0, monotonic: 0 }
 
   constructor(parts: HiddenLossesParts) { this.#parts = parts }
 
   /** The lease was taken. */
-  begin(): void { this.#begunAt = this.#parts.clock.monotonic() }
+  begin(): void {
+    const { clock } = this.#parts
+    this.#begun = { at: clock.now(), monotonic: clock.monotonic() }
+  }
 
   /**
    * Whoever resumes or aborts a window whose store was put back lets pitstop write to GitLab again.
@@ -54,7 +57,7 @@ export class HiddenLosses {
   /** What agents had when the store was put back between windows may have lost its weight. Once a window was opened since, its journal says so. @throws Fault STORE_RESTORED */
   async requireNoneBeforeOpening(): Promise<void> {
     const known = await this.#knownAtRestore()
-    if (known.strange.length === 0 || known.plans.some(({ window }) => window.openedAt > (this.#parts.fleet.state.restoredAt ?? 0))) return
+    if (known.strange.length === 0 || known.plans.some(({ window }) => window.openedSeq > this.#parts.fleet.state.restoredSeq)) return
     this.requireLanded()
     await this.#tellAll(null, known, 'a window is opened')
   }
@@ -63,8 +66,9 @@ export class HiddenLosses {
   requireLanded(): void {
     const { clock, fleet } = this.#parts
     const forMs = mayLandForMs(this.#parts)
-    // By either clock: one may be set.
-    const landsInMs = Math.min((fleet.state.restoredAt ?? 0) + forMs - clock.now(), this.#begunAt + forMs - clock.monotonic())
+    // What is left when we begin, at most all of it, and from then on by the clock that is never set.
+    const leftMs = Math.min((fleet.state.restoredAt ?? 0) + forMs - this.#begun.at, forMs)
+    const landsInMs = leftMs - (clock.monotonic() - this.#begun.monotonic)
     if (landsInMs > 0) throw new Fault('STORE_RESTORED', 'a write to GitLab from before the store was put back may still land', { hint: `look again in ${formatDuration(landsInMs)}, then say it again` })
   }
 
