@@ -72,19 +72,32 @@ async function copyOf(database: DatabaseSync, path: string): Promise<Uint8Array>
   }
 }
 
-/** Kysely speaks better-sqlite3's dialect; Node's own driver differs in one word. */
+/** More different texts than pitstop has; a journaling of many events at once makes one of its own. */
+const mostKept = 200
+
+/** Kysely speaks better-sqlite3's dialect; Node's own driver differs in one word. A text is prepared once: that costs about as much as to carry it out. */
 function asKyselyDatabase(database: DatabaseSync): SqliteDatabase {
+  const kept = new Map<string, ReturnType<SqliteDatabase['prepare']>>()
   return {
     prepare(query: string) {
-      const statement = database.prepare(query)
-      return {
-        reader: statement.columns().length > 0,
-        all: (parameters: readonly unknown[]) => statement.all(...(parameters as SQLInputValue[])),
-        // A full disk makes SQLite undo the transaction by itself; a failing second undoing would hide why.
-        run: (parameters: readonly unknown[]) => query === 'rollback' && !database.isTransaction ? { changes: 0, lastInsertRowid: 0 } : statement.run(...(parameters as SQLInputValue[])),
-        iterate: (parameters: readonly unknown[]) => statement.iterate(...(parameters as SQLInputValue[]))
-      }
+      const known = kept.get(query)
+      if (known !== undefined) return known
+      const made = prepared(database, query)
+      if (kept.size >= mostKept) kept.clear()
+      kept.set(query, made)
+      return made
     },
     close() { database.close() }
+  }
+}
+
+function prepared(database: DatabaseSync, query: string): ReturnType<SqliteDatabase['prepare']> {
+  const statement = database.prepare(query)
+  return {
+    reader: statement.columns().length > 0,
+    all: (parameters: readonly unknown[]) => statement.all(...(parameters as SQLInputValue[])),
+    // A full disk makes SQLite undo the transaction by itself; a failing second undoing would hide why.
+    run: (parameters: readonly unknown[]) => query === 'rollback' && !database.isTransaction ? { changes: 0, lastInsertRowid: 0 } : statement.run(...(parameters as SQLInputValue[])),
+    iterate: (parameters: readonly unknown[]) => statement.iterate(...(parameters as SQLInputValue[]))
   }
 }
