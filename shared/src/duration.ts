@@ -16,7 +16,7 @@ export function parseDuration(text: string): number | undefined {
 export function formatDuration(ms: number): string {
   if (ms < 0) return `-${formatDuration(-ms)}`
   if (ms < 1000) return `${Math.round(ms)}ms`
-  if (ms < 60_000) return `${(Math.floor(ms / 100) / 10).toFixed(1).replace(/\.0$/, '')}s`
+  if (ms < 60_000) return `${Math.floor(ms / 100) / 10}s`
   const pair = (large: number, largeUnit: string, small: number, smallUnit: string): string =>
     small === 0 ? `${large}${largeUnit}` : `${large}${largeUnit}${String(small).padStart(2, '0')}${smallUnit}`
   const seconds = Math.floor(ms / 1000)

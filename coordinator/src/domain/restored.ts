@@ -51,7 +51,9 @@ export function whyRestored({ incarnation, epoch, seq, moved, past, memory, watc
 }
 
 /** Of each store what is known last: by epoch, and within one by its newest row. */
-function furthest(memories: readonly StoreMemory[]): StoreMemory[] {
+function furthest(memories: readonly StoreMemory[]): readonly StoreMemory[] {
+  // A standby asks twice a second, about one.
+  if (memories.length < 2) return memories
   const found = new Map<string, StoreMemory>()
   for (const each of memories) {
     const other = found.get(each.incarnation)

@@ -23,8 +23,8 @@ interface Waited { readonly forMs: number, readonly deadlineMs: number, readonly
 /** Null: in time, or already known to be overdue. */
 export function stepOverdue(view: View): Next | null {
   const { self } = view
-  const waited = self.overdue ? null : whatIsWaitedFor(view)
-  if (waited === null || waited.forMs < waited.deadlineMs) return null
+  const waited = self.overdue ? null : waitedTooLong(view)
+  if (waited === null) return null
   const fault = silence(view)
   const verdict = view.observed.looks.get(self.node)?.verdict
   const late = reason('OVERDUE', `${self.node}: ${waited.what} takes ${formatDuration(waited.forMs)} (deadline ${formatDuration(waited.deadlineMs)})`)
@@ -37,14 +37,15 @@ export function stepOverdue(view: View): Next | null {
   return record({ type: 'node-overdue', node: self.node, reasons: [late, fault.reason] })
 }
 
-function whatIsWaitedFor(view: View): Waited | null {
+/** Asked about every node of every decision; the answer is nearly always no. */
+function waitedTooLong(view: View): Waited | null {
   const { self, state, observed, now } = view
   const { deadlines, watchMs } = state.stored.plan.policy
   const { window } = state
   const givenFor = (intended: StepState): number => observed.ageMs({ seq: intended.intendedSeq, at: intended.intendedAt }, now)
   for (const step of ordered) {
     const intended = stepOf(self, step)
-    if (intended?.status === 'intended') return { forMs: givenFor(intended), deadlineMs: deadlines[`${step}Ms`] + startWithinMs, what: step, by: 'order' }
+    if (intended?.status === 'intended') return ifLate(givenFor(intended), deadlines[`${step}Ms`] + startWithinMs, step, 'order')
   }
   switch (self.phase) {
     case 'down': {
@@ -54,19 +55,21 @@ function whatIsWaitedFor(view: View): Waited | null {
       const look = observed.looks.get(self.node)
       // Healthy and soaking: the soak ends it, in either way.
       if (look !== undefined && look.seq >= began.seq && look.verdict?.status === 'healthy' && look.verdict.bootId !== intended?.facts.bootId) return null
-      return { forMs: observed.ageMs(began, now), deadlineMs: deadlines.returnMs, what: 'coming back healthy', by: 'look' }
+      return ifLate(observed.ageMs(began, now), deadlines.returnMs, 'coming back healthy', 'look')
     }
     case 'returning': {
       const look = observed.looks.get(self.node)
       // Watched to the end and well: it waits for GitLab to take its weight back, which is not its fault.
-      return look?.verdict?.status === 'healthy' && isFromAfterTheWatch(view, look) ? null : { forMs: freedForMs(view) - watchMs, deadlineMs: deadlines.returnMs, what: 'the end of the watch', by: 'look' }
+      return look?.verdict?.status === 'healthy' && isFromAfterTheWatch(view, look) ? null : ifLate(freedForMs(view) - watchMs, deadlines.returnMs, 'the end of the watch', 'look')
     }
     case 'preparing': case 'prepared':
       return window.phase === 'rolling' || window.phase === 'opening' ? null
-        : { forMs: Math.min(observed.ageMs({ seq: self.phaseSeq, at: self.phaseSince }, now), window.abort === null ? now - lastStart(state) : observed.ageMs(window.abort, now)), deadlineMs: deadlines.returnMs, what: 'stepping back', by: 'look' }
+        : ifLate(Math.min(observed.ageMs({ seq: self.phaseSeq, at: self.phaseSince }, now), window.abort === null ? now - lastStart(state) : observed.ageMs(window.abort, now)), deadlines.returnMs, 'stepping back', 'look')
     default: return null
   }
 }
+
+const ifLate = (forMs: number, deadlineMs: number, what: string, by: Waited['by']): Waited | null => (forMs < deadlineMs ? null : { forMs, deadlineMs, what, by })
 
 /** Why nothing is heard of the node, by the newest contact with it; null when it answers. */
 function silence({ self, observed }: View): { readonly reason: Reason, readonly at: number } | null {
