@@ -21,6 +21,8 @@ export type Effect =
   | { readonly kind: 'observe-alerts' }
   | { readonly kind: 'set-schedule', readonly active: boolean, readonly step: 'pause-assigner' | 'resume-assigner' }
   | { readonly kind: 'cancel-pipeline', readonly id: number }
+  /** Read what became of the writes whose answers were lost. */
+  | { readonly kind: 'settle-writes' }
   | { readonly kind: 'write-weights', readonly changes: readonly WeightChange[] }
   /** `intent` is journaled before the order leaves; empty when re-attaching to an order that is already journaled. */
   | { readonly kind: 'order', readonly order: OrderRequest, readonly intent: readonly Event[] }
@@ -45,10 +47,10 @@ export const orderKey = keyed('order')
 export const lookKey = keyed('look')
 const finalCheckKey = keyed('final-check')
 
-/** Two effects with one key never run at once. All GitLab writes share one key: one writer, one write at a time. */
+/** Two effects with one key never run at once. All GitLab writes share one key, also with the reading that settles lost ones: one writer, one write at a time. */
 export function effectKey(effect: Effect): string {
   switch (effect.kind) {
-    case 'set-schedule': case 'cancel-pipeline': case 'write-weights': return 'gitlab-write'
+    case 'settle-writes': case 'set-schedule': case 'cancel-pipeline': case 'write-weights': return 'gitlab-write'
     case 'observe-gitlab': case 'observe-alerts': case 'look-around': case 'audit': return effect.kind
     case 'order': return orderKey(effect.order.node)
     case 'settle-order': case 'cancel-reboot': return orderKey(effect.node)

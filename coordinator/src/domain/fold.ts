@@ -36,7 +36,7 @@ export const apply = (state: State, recorded: Recorded<Event>): State => applyAl
 export function applyAll(state: State, journal: readonly Recorded<Event>[]): State {
   const next = new Making(state)
   for (const recorded of journal) {
-    next.writesInDoubt = writesInDoubt(next, recorded.event)
+    next.writesInDoubt = writesInDoubt(next, recorded)
     enter(next, recorded)
     next.seq = recorded.seq
     next.lastAt = recorded.at
@@ -44,14 +44,15 @@ export function applyAll(state: State, journal: readonly Recorded<Event>[]): Sta
   return next.made()
 }
 
-function writesInDoubt({ writesInDoubt: before }: Making, event: Event): State['writesInDoubt'] {
+function writesInDoubt({ writesInDoubt: before }: Making, { event, seq }: Recorded<Event>): State['writesInDoubt'] {
   if (event.type !== 'step-intended' && event.type !== 'step-done' && event.type !== 'step-ended') return before
-  const key = `${event.step} ${event.node ?? ''}`
-  const landsBy = event.type === 'step-intended' ? event.facts.landsBy : undefined
+  const { step, node } = event
+  const key = `${step} ${node ?? ''}`
+  const { landsBy, weights = {} } = event.type === 'step-intended' ? event.facts : {}
   if (landsBy === undefined && !before.has(key)) return before
   const after = new Map(before)
   if (landsBy === undefined) after.delete(key)
-  else after.set(key, landsBy)
+  else after.set(key, { landsBy, intent: { step, node, seq, weights } })
   return after
 }
 

@@ -19,9 +19,7 @@ export function planScheduleWrite(state: State, found: boolean, wanted: boolean,
   const theirs = promised && promise.previous === false && found
   const settled = (how: 'paid' | 'superseded', by: string, text: string): Event => ({ type: 'obligation-settled', id: assignerObligation, how, by, text })
   if (step === 'pause-assigner') {
-    // Handed over while a write of ours was on its way that was lost and landed: what it was before is in that promise.
-    const landed = promise?.status === 'void' && !found && state.writesInDoubt.has(`${step} `)
-    const opened: Event = { type: 'obligation-opened', id: assignerObligation, kind: 'assigner', subject: 'weight assigner', node: null, previous: landed ? promise.previous : found }
+    const opened: Event = { type: 'obligation-opened', id: assignerObligation, kind: 'assigner', subject: 'weight assigner', node: null, previous: found }
     const anew = theirs ? [settled('superseded', 'somebody else', 'the assigner was found inactive, and was enabled by somebody else before pitstop had paused it')] : []
     return { send: found !== wanted, intent: [...anew, ...(promised && !theirs ? [] : [opened]), ...(found === wanted ? [] : [intended])], outcome: [finished] }
   }

@@ -83,6 +83,14 @@ export interface Obligation {
   readonly text: string | null
 }
 
+/** A write to GitLab without outcome: it is on its way, or its answer was lost. */
+export interface WriteInDoubt {
+  /** Epoch ms: until then it may land. */
+  readonly landsBy: number
+  /** Null: it stood in a journal that is lost; it is waited out, and no more is known of it. */
+  readonly intent: { readonly step: StepName, readonly node: string | null, readonly seq: number, readonly weights: Readonly<Record<string, number>> } | null
+}
+
 /** opening: rights and assigner. rolling: nodes go. closing: nothing new, running ones end. settling: debts. */
 export type WindowPhase = 'none' | 'opening' | 'rolling' | 'closing' | 'settling' | 'closed'
 
@@ -117,8 +125,8 @@ export interface State {
   readonly windowSteps: Readonly<Partial<Record<StepName, StepState>>>
   readonly manifests: ReadonlyMap<string, { readonly hash: string, readonly packages: readonly PackageVersion[], readonly node: string }>
   readonly obligations: ReadonlyMap<string, Obligation>
-  /** Writes to GitLab without outcome: until when each may land (epoch ms). Kept apart from the steps: a retry forgets a step, not a write. */
-  readonly writesInDoubt: ReadonlyMap<string, number>
+  /** Kept apart from the steps: a retry forgets a step, not a write. */
+  readonly writesInDoubt: ReadonlyMap<string, WriteInDoubt>
   readonly seq: number
   readonly lastAt: number
 }

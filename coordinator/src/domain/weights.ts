@@ -72,10 +72,7 @@ export function planWeightWrite(state: State, read: Weights, changes: readonly W
     for (const storage of storages) {
       const id = weightObligation(storage)
       const promise = state.obligations.get(id)
-      const found = read[storage] ?? 0
-      // Handed over while a write of ours was on its way that was lost and landed: what it was before is in that promise.
-      const landed = promise?.status === 'void' && found === 0 && state.writesInDoubt.has(`zero-weight ${node}`)
-      const value = landed ? Number(promise.previous) : found
+      const value = read[storage] ?? 0
       // An open obligation already holds the true previous value: a lost write of ours may have landed since. Anything but
       // that value and our 0 was set by somebody else meanwhile: that is what goes back then.
       const theirs = promise?.status === 'open' && value !== 0 && value !== promise.previous
@@ -85,8 +82,6 @@ export function planWeightWrite(state: State, read: Weights, changes: readonly W
       own[storage] = 0
     }
     const attempt = state.nodes.get(node)?.attempt ?? 1
-    // No lost write can land any more, or this one would not be planned: whether it has landed is read, and undone.
-    if (mayBeRestored(state, node)) intent.push({ type: 'step-ended', node, step: 'restore-weight', attempt, reasons: [reason('WEIGHT_NOT_SETTLED', `whether the weight of ${node} was put back is in doubt, and it is not healthy any more: it is set to 0 anew`)] })
     const weights = Object.fromEntries(storages.map((storage) => [storage, 0]))
     intent.push({ type: 'step-intended', node, step: 'zero-weight', attempt, facts: { weights, landsBy } })
     outcome.push({ type: 'step-done', node, step: 'zero-weight', attempt, facts: {} })
@@ -108,7 +103,7 @@ export const handedOverMeanwhile = (state: State, { own }: Pick<WeightWrite, 'ow
   Object.keys(own).flatMap((storage): Event[] => {
     const promise = state.obligations.get(weightObligation(storage))
     const isTheirs = promise?.node == null || state.nodes.get(promise.node)?.phase === 'written-off'
-    if (own[storage] !== 0 || promise?.status !== 'void' || isTheirs) return []
+    if (own[storage] !== 0 || promise?.status !== 'void' || promise.previous === 0 || isTheirs) return []
     return [{ type: 'obligation-opened', id: promise.id, kind: 'weight', subject: storage, node: promise.node, previous: promise.previous }]
   })
 
@@ -160,11 +155,11 @@ const zeroed = perState((state) => openObligations(state).flatMap((obligation) =
 }))
 
 /** Until when a write to GitLab without outcome may still land; 0 = none is in doubt. The next write waits it out, then reads. */
-export const writesLandBy: (state: State) => number = perState((state) => Math.max(0, ...state.writesInDoubt.values()))
+export const writesLandBy: (state: State) => number = perState((state) => Math.max(0, ...[...state.writesInDoubt.values()].map(({ landsBy }) => landsBy)))
 
 /** The same state, with every write in doubt waited for at least until then: a predecessor's clock is not ours. */
 export const waitOut = (state: State, until: number): State =>
-  ({ ...state, writesInDoubt: new Map([...state.writesInDoubt].map(([key, landsBy]) => [key, Math.max(landsBy, until)])) })
+  ({ ...state, writesInDoubt: new Map([...state.writesInDoubt].map(([key, write]) => [key, { ...write, landsBy: Math.max(write.landsBy, until) }])) })
 
 /** The same state, with a write in doubt of which its journal knows nothing: the store lost the last of it. */
-export const waitOutUnknown = (state: State, until: number): State => ({ ...state, writesInDoubt: new Map(state.writesInDoubt).set('a lost journal', until) })
+export const waitOutUnknown = (state: State, until: number): State => ({ ...state, writesInDoubt: new Map(state.writesInDoubt).set('a lost journal', { landsBy: until, intent: null }) })

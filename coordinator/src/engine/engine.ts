@@ -11,7 +11,7 @@ import type { Agents, Alerts, Clock, GitLab } from '../ports.ts'
 import { decide } from '../runbook/decide.ts'
 import { cancelReboot, finalCheck, giveOrder, look, lookAround, settleOrder } from './agent-effects.ts'
 import { observeAlerts } from './alert-effects.ts'
-import { auditWeights, cancelPipeline, mayLandForMs, observeGitLab, setSchedule, writeWeights } from './gitlab-effects.ts'
+import { auditWeights, cancelPipeline, mayLandForMs, observeGitLab, setSchedule, settleWrites, writeWeights } from './gitlab-effects.ts'
 import type { Hands, LostWrite } from './hands.ts'
 import { InVain } from './in-vain.ts'
 import type { Journal } from './journal.ts'
@@ -165,6 +165,7 @@ export class Engine {
       case 'observe-alerts': return observeAlerts(hands)
       case 'set-schedule': return setSchedule(hands, effect, decidedOn)
       case 'cancel-pipeline': return cancelPipeline(hands, effect.id)
+      case 'settle-writes': return settleWrites(hands)
       case 'write-weights': return writeWeights(hands, effect, decidedOn)
       case 'order': return giveOrder(hands, effect, decidedOn)
       case 'settle-order': return settleOrder(hands, effect)

@@ -5,6 +5,7 @@ import type { FaultCode } from '@pitstop/shared/fault-table'
 import { audit } from '../domain/audit.ts'
 import type { Effect } from '../domain/effect.ts'
 import type { Event } from '../domain/event.ts'
+import { allArrived, outcomeOfLost } from '../domain/lost-writes.ts'
 import type { GitLabReading, HostView, Observed } from '../domain/observed.ts'
 import { isAssignerOff, pausedAfterHandOver, planScheduleWrite } from '../domain/schedule.ts'
 import { type State, assignerObligation, stillHolds } from '../domain/state.ts'
@@ -121,6 +122,19 @@ export async function writeWeights(hands: Hands, { changes }: Extract<Effect, { 
       }
     }
     await journal.append((state) => [...(send === null ? [] : handedOverMeanwhile(state, plan)), ...plan.outcome])
+  })
+}
+
+/** A reading that is asked for when none of them can land any more. What a write would have left and GitLab does not show is asked for again. */
+export async function settleWrites(hands: Hands): Promise<void> {
+  const { gitlab, journal } = hands
+  await attempt(hands, async () => {
+    requireSettled(hands)
+    const found = await confirmed(hands, async () => {
+      const [weights, schedule] = await Promise.all([gitlab.readWeights(), gitlab.hasAssigner ? gitlab.readSchedule() : null])
+      return { weights, scheduleActive: schedule?.active ?? null }
+    }, (shown) => !allArrived(journal.state, shown))
+    await journal.append((state) => outcomeOfLost(state, found))
   })
 }
 

@@ -3,6 +3,7 @@
 import type { Observed } from '../domain/observed.ts'
 import type { State } from '../domain/state.ts'
 import { type Decision, Draft } from './draft.ts'
+import { settleLostWrites } from './lost-writes.ts'
 import { nodeTurns } from './node-turns.ts'
 import { closing, debts, foreignWriters, opening, rolling, settling } from './window-phases.ts'
 
@@ -11,6 +12,7 @@ export function decide(state: State, observed: Observed, now: number): Decision 
   const { phase } = state.window
   if (phase === 'none' || phase === 'closed') return draft.decision()
   foreignWriters(draft)
+  settleLostWrites(draft)
   if (phase === 'opening') opening(draft)
   nodeTurns(draft)
   if (phase === 'rolling') rolling(draft)

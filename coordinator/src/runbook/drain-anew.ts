@@ -1,11 +1,11 @@
 // A node that went down and is not well has its weight at 0, whatever became of it in between: it may have been healthy, and its
 // weight put back, or a write that puts it back lost. Such a node takes no new projects and is not rebooted before it is drained anew.
-import type { Reason } from '@pitstop/shared/fault'
+import { type Reason, reason } from '@pitstop/shared/fault'
 import { faultTable } from '@pitstop/shared/fault-table'
 import { weightObligation } from '../domain/state.ts'
 import { mayBeRestored } from '../domain/weights.ts'
 import { untilSettled } from './settle.ts'
-import { type Next, type View, isDone } from './step.ts'
+import { type Next, type View, isDone, wait } from './step.ts'
 import { mayWrite } from './zero-weight.ts'
 
 /** Storages of which our own hand may have put the weight back. What somebody else raised is not among them. */
@@ -23,7 +23,12 @@ export function drainAnew(view: View): Next | null {
   const { state, self, observed } = view
   if (state.stored.plan.policy.drain === 'none') return null
   const storages = putBack(view)
-  if (storages.length === 0) return isDone(self, 'settle') || self.steps['zero-weight'] === undefined ? null : untilSettled(view, self.steps['zero-weight'])
+  if (storages.length === 0) {
+    const zeroed = self.steps['zero-weight']
+    // Its promise was taken over while the write was on its way: what became of it is read first, and tells from when projects settle.
+    if (zeroed?.status === 'intended') return mayWrite(view) ?? wait([reason('WEIGHT_NOT_SETTLED', `whether the weight of ${self.node} was set to 0 is being read`, 'nothing to do')])
+    return isDone(self, 'settle') || zeroed === undefined ? null : untilSettled(view, zeroed)
+  }
   const changes = storages.map((storage) => ({ node: self.node, storage, to: 'zero' as const }))
   return mayWrite(view) ?? { kind: 'do', effect: { kind: 'write-weights', changes }, because: observed.refusedChanges.get(self.node) ?? [] }
 }

@@ -3,6 +3,7 @@ import { reason } from '@pitstop/shared/fault'
 import { tooLateToPrepare } from '../domain/admission.ts'
 import type { Event } from '../domain/event.ts'
 import { budgetReason, gitlabGates, gitlabFreshMs } from '../domain/gates.ts'
+import { lostWrites } from '../domain/lost-writes.ts'
 import { namedHint } from '../domain/named-hint.ts'
 import { stillCounts } from '../domain/observed.ts'
 import { assignerPayable, payableWeights } from '../domain/obligations.ts'
@@ -122,6 +123,8 @@ export function settling(draft: Draft): void {
   if (open.length > 0 && !assignerPayable(draft.state, lost)) draft.because(null, [reason('NOT_NOW', `${open.length} promises are not paid yet${lost === 0 ? '' : `, and ${lost} weights that the restored store had lost are not settled`}`, 'see pitstop obligations')])
   // Who relapses is drained again: the assigner must not write beside that, and no audit is made of it.
   else if (draft.changesWeights) draft.because(null, [reason('WAITING', 'a weight is being written')])
+  // What a lost write has left may have to be put back; why it is not known yet has been said.
+  else if (lostWrites(draft.state).length > 0) return
   else if (returning.length > 0) draft.because(null, [reason('WAITING', `${returning.map(({ node }) => node).join(', ')} came back late and is still being watched`)])
   else if (open.length > 0) draft.take(resumeAssigner({ state: draft.state, observed: draft.observed, now: draft.now }), null)
   // Not while a write may still land, and no more often than GitLab lets us after a fault.
