@@ -39,5 +39,5 @@ export const troubles = {
 export type Trouble = keyof typeof troubles
 export type NodeFault = keyof typeof nodes
 
-/** Per visit of the operator who has nothing to mend. */
-export const operator = { pauses: 0.01, aborts: 0.003, skips: 0.004, freezes: 0.006, retries: 0.02, resumes: 0.01 }
+/** Per visit of the operator who has nothing to mend; takesOverInDoubt: while a write to GitLab has no answer. */
+export const operator = { takesOverInDoubt: 0.2, pauses: 0.01, aborts: 0.003, skips: 0.004, freezes: 0.006, retries: 0.02, resumes: 0.01 }

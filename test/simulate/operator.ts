@@ -106,6 +106,7 @@ export class Operator {
     const { window } = state
     const sick = [...state.nodes.values()].filter((node) => node.phase === 'failed' || node.overdue)
     if (awaitsPerson(state)) return this.#findsItsStorePutBack()
+    await this.#takesOverInDoubt(state)
     if (window.phase === 'settling' || window.phase === 'closing') return this.#settles(sick)
     if (window.halt !== null || window.pause !== null) return this.#helps(state, sick)
     await this.#meddles(state)
@@ -145,6 +146,14 @@ export class Operator {
     const down = [...this.#world.hosts.values()].filter(({ serves }) => !serves)
     for (const host of down) if (chance.happens(0.5)) host.mend()
     if (down.length === 0) await this.#say({ kind: chance.happens(0.5) ? 'abort' : 'resume' })
+  }
+
+  /** While a write to GitLab has no answer, its promise is taken over: what it leaves is read and owed all the same. */
+  async #takesOverInDoubt({ writesInDoubt, obligations }: State): Promise<void> {
+    if (writesInDoubt.size === 0) return
+    const about = [...writesInDoubt.values()].flatMap(({ intent }) => intent === null ? [] : [intent.node])
+    const open = [...obligations.values()].filter(({ status, node }) => status === 'open' && about.includes(node))
+    if (open.length > 0 && this.#wants('takesOverInDoubt')) await this.#say({ kind: 'hand-over', obligation: this.#chance.among(open).id })
   }
 
   /** A halted or paused window. */

@@ -1,7 +1,6 @@
 // 4. Nothing is left behind: previous values are journaled, true and in the break-glass file before the change; paid when
 // they may be; at the end everything is as before or somebody named has it.
 import { unknownWeight } from '@pitstop/coordinator/domain/break-glass-lines'
-import type { Event } from '@pitstop/coordinator/domain/event'
 import type { Books, Check } from './timeline.ts'
 
 /** Seen well, a host may go down again while its weight is being put back. */
@@ -10,28 +9,49 @@ const seenBeforeMs = 20_000
 export function promises(books: Books): Check {
   const { plan, evidence, ledger, truth, blame } = books
   const own = new Map(plan.nodes.flatMap(({ node, storages }) => storages.map((storage) => [storage, node] as const)))
+  /** Writes without outcome, by step and node: the promises that each was made for. */
+  const underWay = new Map<string, readonly string[]>()
+  /** Taken over while a write for it was without outcome: what that leaves may be promised anew, as it was. */
+  const mayBeAnew = new Set<string>()
+  /** What was so when somebody took it over, or superseded it; in a journal that is lost too. */
+  const theirs = new Map<string, { readonly how: 'void' | 'superseded', readonly was: number | boolean | undefined }>()
   return {
     journaled: (event, { at, epoch }) => {
       switch (event.type) {
         case 'obligation-opened': {
+          // Promised again, it goes back to what is promised now.
+          const taken = theirs.get(event.id)
+          if (taken !== undefined) theirs.set(event.id, { ...taken, was: event.previous })
           const told = truth.told(truth.leaseHolder)
           const read = event.kind === 'weight' ? told.weights?.weights[event.subject] : told.schedule?.active
-          // Handed over while the write was on its way: the promise is made anew, as it was.
           const before = ledger.promises.get(event.id)
-          if (before?.how === 'void' && before.previous === event.previous) return
+          // Of a store that was put back nobody counts here which writes it knows to be without outcome.
+          if (before?.how === 'void' && before.previous === event.previous && (mayBeAnew.has(event.id) || ledger.putBackAt > 0)) return
           if (read !== undefined && read !== event.previous) blame(`${event.id} promises ${String(event.previous)}; what was read is ${String(read)}`)
           return
         }
         case 'obligation-settled': {
           const promise = ledger.promises.get(event.id)
-          if (promise === undefined || event.how !== 'paid') return
+          if (promise === undefined) return
+          if (event.how !== 'paid') {
+            theirs.set(event.id, { how: event.how, was: promise.kind === 'weight' ? truth.weights[promise.subject] : truth.assignerActive })
+            if (event.how === 'void' && [...underWay.values()].some((ids) => ids.includes(event.id))) mayBeAnew.add(event.id)
+            return
+          }
           if (promise.kind === 'weight' && truth.weights[promise.subject] !== promise.previous && !touched(promise.subject, at)) {
             blame(`${event.id} is called paid and is ${truth.weights[promise.subject] ?? 'nothing'}, not ${String(promise.previous)}`)
           }
           if (promise.kind === 'assigner' && truth.assignerActive !== promise.previous && at - (truth.assignerTouchedAt ?? 0) > 5000) blame('the assigner is called as before, and it is not')
           return
         }
+        case 'step-done': case 'step-ended': {
+          const key = `${event.step} ${event.node ?? ''}`
+          for (const id of underWay.get(key) ?? []) mayBeAnew.delete(id)
+          underWay.delete(key)
+          return
+        }
         case 'step-intended':
+          if (event.facts.landsBy !== undefined) underWay.set(`${event.step} ${event.node ?? ''}`, event.node === null ? ['assigner'] : Object.keys(event.facts.weights ?? {}).map((storage) => `weight:${storage}`))
           if (event.step === 'restore-weight' && event.node !== null) {
             const entry = ledger.of(event.node)
             if (!entry.writtenOff && (entry.holdsSlot || (entry.failed && !entry.asked && !entry.standsAgain))) blame(`the weight of ${event.node} goes back though it is not healthy`)
@@ -43,12 +63,15 @@ export function promises(books: Books): Check {
           return
         case 'window-closed':
           for (const { id, open } of ledger.promises.values()) if (open) blame(`the window is closed and ${id} is not settled`)
+          for (const key of underWay.keys()) blame(`the window is closed and nobody has looked what became of a write (${key})`)
+          for (const each of [underWay, mayBeAnew]) each.clear()
           return
         default:
       }
     },
     happened: (happening) => {
       if (happening.what === 'weights-sent' || happening.what === 'schedule-sent') heldAfterRestore(happening.what)
+      if (happening.what === 'store-put-back') for (const each of [underWay, mayBeAnew]) each.clear()
       if (happening.what === 'weights-sent') {
         const read = truth.told(happening.by).weights?.weights ?? truth.weights
         for (const [storage, weight] of Object.entries(happening.weights)) {
@@ -70,17 +93,13 @@ export function promises(books: Books): Check {
     ended: () => {
       nothingLost('the end')
       if (ledger.phase !== 'closed') return
-      const { initialWeights, finalWeights, assignerActive, journal, happenings } = evidence
-      const told: Event[] = [...journal.map(({ event }) => event), ...happenings.flatMap((happening) => (happening.what === 'store-put-back' ? happening.lost.map(({ recorded }) => recorded.event as Event) : []))]
+      const { initialWeights, finalWeights, assignerActive, journal } = evidence
       for (const [storage, weight] of Object.entries(initialWeights)) {
         if (finalWeights[storage] === weight || truth.foreign.has(storage)) continue
-        // Also in a journal that is lost: the person who took it over knows.
-        const handedOver = told.some((event) => event.type === 'obligation-settled' && event.id === `weight:${storage}` && event.how !== 'paid')
-        if (!handedOver) blame(`weight of ${storage} was ${weight} and is left at ${finalWeights[storage] ?? 'nothing'}`)
+        if (!isTheirs(`weight:${storage}`, finalWeights[storage])) blame(`weight of ${storage} was ${weight} and is left at ${finalWeights[storage] ?? 'nothing'}`)
       }
       const opened = journal.filter(({ event }) => event.type === 'window-opened').at(-1)?.event
-      const handedOver = journal.some(({ event }) => event.type === 'obligation-settled' && event.id === 'assigner' && event.how !== 'paid')
-      if (opened?.type === 'window-opened' && opened.assignerActive !== assignerActive && !handedOver && truth.assignerTouchedAt === null) blame('the assigner is not as it was')
+      if (opened?.type === 'window-opened' && opened.assignerActive !== assignerActive && !isTheirs('assigner', assignerActive) && truth.assignerTouchedAt === null) blame('the assigner is not as it was')
     }
   }
 
@@ -102,6 +121,14 @@ export function promises(books: Books): Check {
       const isTold = ledger.found.get(id) === previous || (kind === 'weight' && ledger.found.get(id) === unknownWeight)
       if (!isAsBefore && !isTold && ledger.promises.get(id)?.open !== true) blame(`${id} was promised (${String(previous)}) before the store was put back; at ${when} it is not paid and nobody was told`)
     }
+  }
+
+  /** The person who took it over knows how it was then; what pitstop has done to it since, that person does not. */
+  function isTheirs(id: string, now: number | boolean | undefined): boolean {
+    const taken = theirs.get(id)
+    if (taken === undefined) return false
+    const node = ledger.promises.get(id)?.node
+    return taken.how === 'superseded' || ledger.putBackAt > 0 || (node != null && ledger.of(node).writtenOff) || taken.was === now
   }
 
   function touched(storage: string, at: number): boolean {
