@@ -143,6 +143,8 @@ void t.test('a reboot asked for by name is given back when its drain is refused:
   await world.until(() => world.phase(0) === 'failed')
   t.match(world.node(0).reasons, [{ code: 'WEIGHT_FLOOR' }])
   t.equal(reboots(world, first), 1)
+  // A write for another node is on its way, and carries the whole hash.
+  await world.clock.runUntil(() => false, 1000)
   world.gitlab.writeAs('bob', { 'spare-1': 1, 'spare-2': 1 })
   await world.until(() => world.gitlab.weights[first] === 0)
   await world.say({ kind: 'retry', node: first, mode: 'reboot' })

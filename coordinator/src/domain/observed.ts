@@ -117,16 +117,16 @@ export interface Observed {
   readonly gitlabFault: { readonly reason: Reason, readonly at: number } | null
   /** Null: no gate on alerts is configured, and none is read. `fault`: the last reading failed at `at`. */
   readonly alerts: { readonly reading: AlertReading | null, readonly fault: { readonly reason: Reason, readonly at: number } | null } | null
-  /** The last weight or schedule write failed at `at`; nothing is written before `retryAt`. */
-  readonly writeFault: { readonly reason: Reason, readonly at: number, readonly retryAt: number } | null
+  /** The last weight or schedule write, begun at `seq`, failed at `at`; nothing is written before `retryAt`. */
+  readonly writeFault: { readonly reason: Reason, readonly at: number, readonly seq: number, readonly retryAt: number } | null
   /** For how long a write whose answer was lost may still land, by the clock that never jumps: the journal has only the other. Live. */
   readonly lostWrite: { leftMs(): number }
   /** Weights that a restored store had lost and no person has settled yet. Live. */
   readonly lostWeights: () => number
   /** Pipelines that GitLab was told to cancel. One that takes its time to end is not told again. */
   readonly cancelled: ReadonlySet<number>
-  /** Weight changes that were refused before sending (floor, unknown storage), by node. */
-  readonly refusedChanges: ReadonlyMap<string, readonly Reason[]>
+  /** Weight changes that were refused before sending (floor, unknown storage), by node; seq: when GitLab was read for it. */
+  readonly refusedChanges: ReadonlyMap<string, { readonly seq: number, readonly reasons: readonly Reason[] }>
   /** Keyed by node. */
   readonly looks: ReadonlyMap<string, Look>
   /** What each node's agent last said of its reboot order, and when it was asked. */

@@ -105,10 +105,10 @@ export async function writeWeights(hands: Hands, { changes }: Extract<Effect, { 
     const plan = planWeightWrite(journal.state, read, changes, landsBy(hands))
     const refused = new Map(hands.observed().refusedChanges)
     for (const { node } of changes) refused.delete(node)
-    for (const [node, reasons] of plan.refused) refused.set(node, reasons)
+    for (const [node, reasons] of plan.refused) refused.set(node, { seq, reasons })
     // Refused changes are tried again after a while, not at once.
     const held = plan.refused.size > 0 && plan.send === null ? [...plan.refused.values()][0]?.[0] : undefined
-    hands.observe({ refusedChanges: refused, ...(held === undefined ? {} : { writeFault: pauseFor(hands, held) }) })
+    hands.observe({ refusedChanges: refused, ...(held === undefined ? {} : { writeFault: pauseFor(hands, held, seq) }) })
     if (!await intend(hands, plan.intent, decidedOn, { nodes })) return
     const { send } = plan
     if (send !== null) {
@@ -117,7 +117,7 @@ export async function writeWeights(hands: Hands, { changes }: Extract<Effect, { 
       const differs = notAsWritten(plan.own, await confirmed(hands, () => gitlab.readWeights(), (weights) => notAsWritten(plan.own, weights).length > 0))
       if (differs.length > 0) {
         await journal.append((state) => [...ended(plan.intent, differs), ...(state.window.phase === 'rolling' && state.window.halt === null ? [{ type: 'window-halted', reasons: differs } as const] : [])])
-        hands.observe({ writeFault: pauseFor(hands, differs[0] ?? asFault('read back').toReason()) })
+        hands.observe({ writeFault: pauseFor(hands, differs[0] ?? asFault('read back').toReason(), seq) })
         return
       }
     }
@@ -198,20 +198,22 @@ async function intend(hands: Hands, intent: readonly Event[], decidedOn: State, 
 
 /** A fault of GitLab becomes an observation and a pause; a fault of the store or lease goes up and stops the engine. */
 async function attempt(hands: Hands, work: () => Promise<void>): Promise<void> {
+  const { seq } = hands.journal.state
   try {
     await work()
   } catch (error) {
     const fault = asFault(error)
     if (!fault.code.startsWith('GITLAB_') && !refusals.has(fault.code)) throw fault
-    hands.observe({ writeFault: pauseFor(hands, fault.toReason(), retryDelay(fault)) })
+    hands.observe({ writeFault: pauseFor(hands, fault.toReason(), seq, retryDelay(fault)) })
     return
   }
   if (hands.observed().refusedChanges.size === 0) hands.observe({ writeFault: null })
 }
 
-function pauseFor({ clock }: Hands, reason: Reason, ms = retryAfterMs): NonNullable<Observed['writeFault']> {
+/** @param seq of the journal when the write was begun. */
+function pauseFor({ clock }: Hands, reason: Reason, seq: number, ms = retryAfterMs): NonNullable<Observed['writeFault']> {
   const at = clock.now()
-  return { reason, at, retryAt: at + ms }
+  return { reason, at, seq, retryAt: at + ms }
 }
 
 /** Ms that GitLab asked us to wait, or our own. */

@@ -37,6 +37,8 @@ export class Draft {
   readonly now: number
   /** Why no further node may begin; empty = open. */
   readonly gates: readonly Reason[]
+  /** A node that failed is to be drained anew, and nothing is known to speak against it: the window does not end before. */
+  awaitsDrain = false
   readonly #events: Event[] = []
   readonly #effects = new Map<string, Effect>()
   readonly #changes: WeightChange[] = []
@@ -61,9 +63,6 @@ export class Draft {
 
   /** How many events of a type this decision holds already. */
   count(type: Event['type']): number { return this.#events.filter((event) => event.type === type).length }
-
-  /** A write of weights leaves with this decision. */
-  get changesWeights(): boolean { return this.#changes.length > 0 }
 
   change(...changes: readonly WeightChange[]): void { this.#changes.push(...changes) }
 

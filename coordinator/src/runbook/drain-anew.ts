@@ -30,11 +30,17 @@ export function drainAnew(view: View): Next | null {
     return isDone(self, 'settle') || zeroed === undefined ? null : untilSettled(view, zeroed)
   }
   const changes = storages.map((storage) => ({ node: self.node, storage, to: 'zero' as const }))
-  return mayWrite(view) ?? { kind: 'do', effect: { kind: 'write-weights', changes }, because: observed.refusedChanges.get(self.node) ?? [] }
+  return mayWrite(view) ?? { kind: 'do', effect: { kind: 'write-weights', changes }, because: observed.refusedChanges.get(self.node)?.reasons ?? [] }
 }
 
-/** Why a drain is not waited for: since the node is where it is it was refused, by pitstop's own floor or by GitLab for good. */
+/**
+ * Why a drain is not waited for: since the node is where it is it was refused, by pitstop's own floor or by GitLab for good. What was
+ * refused before that says nothing: a person may have made room, and then asked.
+ */
 export function whyNotDrained({ self, observed: { writeFault, refusedChanges } }: View): readonly Reason[] {
-  if (writeFault === null || writeFault.at < self.phaseSince) return []
-  return refusedChanges.get(self.node) ?? (faultTable[writeFault.reason.code].retry ? [] : [writeFault.reason])
+  const refused = refusedChanges.get(self.node)
+  if (refused !== undefined && refused.seq >= self.phaseSeq) return refused.reasons
+  if (writeFault === null || writeFault.seq < self.phaseSeq) return []
+  const { code } = writeFault.reason
+  return code.startsWith('GITLAB_') && !faultTable[code].retry ? [writeFault.reason] : []
 }

@@ -8,7 +8,7 @@ import { perState } from '../domain/per-state.ts'
 import { platformProven, platformsDown, slotsFree } from '../domain/slots.ts'
 import { type NodeState, isRunning, nodeOf } from '../domain/state.ts'
 import type { Draft } from './draft.ts'
-import { putBack } from './drain-anew.ts'
+import { putBack, whyNotDrained } from './drain-anew.ts'
 import { runbook } from './index.ts'
 import { stepOverdue } from './overdue.ts'
 import { stepBackPrepared } from './step-back.ts'
@@ -122,11 +122,21 @@ function goDown(draft: Draft, { self, node }: View): void {
   }
 }
 
-/** It relapsed after its weight had gone back: no new projects on a node that is broken. The promise is made anew, and kept at. */
+/**
+ * It relapsed after its weight had gone back: no new projects on a node that is broken. The promise is made anew, and kept at. One
+ * that is refused is tried again all the same, and said: a window that waited for it would keep the assigner off for as long.
+ */
 function drainAgain(draft: Draft, view: View): void {
   const { self } = view
   const undrained = self.holdsSlot ? putBack(view) : []
   if (undrained.length === 0) return
+  const refused = whyNotDrained(view)
+  if (refused.length === 0) draft.awaitsDrain = true
+  else {
+    const because = [reason('WEIGHT_NOT_SETTLED', `new projects may be made on ${self.node}, which is down: setting ${undrained.join(', ')} to weight 0 is refused`, 'nothing to do once that is mended: pitstop goes on trying'), ...refused]
+    draft.because(self, [...self.reasons, ...because])
+    draft.because(null, because)
+  }
   const held = mayWrite({ state: draft.state, observed: draft.observed, now: draft.now })
   if (held === null) draft.change(...undrained.map((storage): WeightChange => ({ node: self.node, storage, to: 'zero' })))
   else if (held.kind === 'wait' && held.wakeAt !== undefined) draft.wake(held.wakeAt)

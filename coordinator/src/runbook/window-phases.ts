@@ -122,7 +122,7 @@ export function settling(draft: Draft): void {
   const lost = draft.observed.lostWeights()
   if (open.length > 0 && !assignerPayable(draft.state, lost)) draft.because(null, [reason('NOT_NOW', `${open.length} promises are not paid yet${lost === 0 ? '' : `, and ${lost} weights that the restored store had lost are not settled`}`, 'see pitstop obligations')])
   // Who relapses is drained again: the assigner must not write beside that, and no audit is made of it.
-  else if (draft.changesWeights) draft.because(null, [reason('WAITING', 'a weight is being written')])
+  else if (draft.awaitsDrain) draft.because(null, [reason('WAITING', 'a node that failed is being taken out of weights anew'), ...draft.observed.writeFault === null ? [] : [draft.observed.writeFault.reason]])
   // What a lost write has left may have to be put back; why it is not known yet has been said.
   else if (lostWrites(draft.state).length > 0) return
   else if (returning.length > 0) draft.because(null, [reason('WAITING', `${returning.map(({ node }) => node).join(', ')} came back late and is still being watched`)])

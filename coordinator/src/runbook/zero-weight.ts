@@ -22,7 +22,7 @@ export const zeroWeight: NodeStep = {
     }
     const held = mayWrite(view)
     if (held !== null) return held
-    const refused = view.observed.refusedChanges.get(self.node)
+    const refused = view.observed.refusedChanges.get(self.node)?.reasons
     const changes = node.storages.map((storage) => ({ node: self.node, storage, to: 'zero' as const }))
     return { kind: 'do', effect: { kind: 'write-weights', changes }, because: refused ?? [] }
   }
