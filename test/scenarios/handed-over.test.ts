@@ -127,3 +127,12 @@ for (const goes of ['well', 'lost-before'] as const) {
     t.same(checkHistory(world), [])
   })
 }
+
+void t.test('a node written off while the write of its 0 is in doubt is not said to be at weight 0', async (t) => {
+  const world = await drainedAnewInDoubt('lost-before')
+  await world.say({ kind: 'write-off', node: first })
+  await world.say({ kind: 'resume', raiseBudgetBy: 1 })
+  await world.untilClosed()
+  t.equal(world.gitlab.weights[first], 100)
+  t.match(world.state().obligations.get(weight), { status: 'void', text: `ada took over ${first} with the weight of ${first} in doubt (before: 100): because` })
+})

@@ -59,6 +59,16 @@ void t.test('the window and its node say why, and room that is made is used', as
   t.notOk((await world.view()).reasons.some(({ code }) => code === 'WEIGHT_FLOOR'))
 })
 
+void t.test('a weight that pitstop itself had put back is not called somebody else\'s', async (t) => {
+  const world = await relapsedAtTheFloor()
+  await world.clock.runUntil(() => false, minutes)
+  await world.say({ kind: 'resume', raiseBudgetBy: 1 })
+  await world.clock.runUntil(() => false, 5 * minutes)
+  const { gates } = await world.view()
+  t.match(gates, [{ code: 'WEIGHT_NOT_SETTLED', text: /pitstop had put it back when gitaly-01\.test was healthy/ }])
+  t.notMatch(JSON.stringify(gates), /find out who raised it/)
+})
+
 for (const offMs of [0, -60 * minutes]) {
   void t.test(`a reboot asked for by name whose drain is refused is given back, also with the clock ${offMs / minutes} min off since`, async (t) => {
     const world = await relapsedAtTheFloor()

@@ -3,6 +3,7 @@
 import { Fault, reason } from '@pitstop/shared/fault'
 import type { Event } from './event.ts'
 import { handedOver } from './fleet-state.ts'
+import { lostWrites } from './lost-writes.ts'
 import { budgetSpent, failures } from './slots.ts'
 import { type NodePhase, type NodeState, type State, awaitsPerson, labelOf, openObligations } from './state.ts'
 
@@ -56,7 +57,7 @@ export function command(state: State, said: Command): Event[] {
       const debts = openObligations(state).filter((each) => each.node === node.node)
       return [
         { type: 'node-written-off', node: node.node, by, reason: why },
-        ...debts.map((each): Event => ({ type: 'obligation-settled', id: each.id, how: 'void', by, text: `${by} took over ${node.node} with ${each.subject} at weight 0 (before: ${Number(each.previous)}): ${why}` }))
+        ...debts.map((each): Event => ({ type: 'obligation-settled', id: each.id, how: 'void', by, text: `${by} took over ${node.node} with ${weightByJournal(state, node, each.subject)} (before: ${Number(each.previous)}): ${why}` }))
       ]
     }
     case 'hand-over': {
@@ -67,6 +68,12 @@ export function command(state: State, said: Command): Event[] {
     }
     default: return said satisfies never
   }
+}
+
+/** Nobody has read it just now. */
+function weightByJournal(state: State, { node, steps }: NodeState, storage: string): string {
+  if (lostWrites(state).some((write) => write.node === node)) return `the weight of ${storage} in doubt`
+  return steps['zero-weight']?.status === 'done' ? `${storage} at weight 0` : `the weight of ${storage} not set to 0`
 }
 
 /** Phases in which another window of the plan has nothing for a node, and a person could not ask for it either. */

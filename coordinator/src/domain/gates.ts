@@ -5,7 +5,7 @@ import { type Observed, stillCounts } from './observed.ts'
 import { perStateAnd } from './per-state.ts'
 import { planNodeOf } from './plan.ts'
 import { budgetSpent, failures, slotsTaken } from './slots.ts'
-import type { State } from './state.ts'
+import { type State, weightObligation } from './state.ts'
 import { isOwnRestore } from './weights.ts'
 
 /** Older readings of GitLab than this do not open a gate. */
@@ -57,14 +57,25 @@ export const gitlabGates = perStateAnd((state, reading: NonNullable<Observed['gi
       if (reading.seq < (steps['zero-weight']?.endedSeq ?? Infinity)) continue
       const storages = planNodeOf(plan, node)?.storages ?? []
       for (const storage of storages.filter((each) => (reading.weights[each] ?? 0) > 0)) {
-        if (isOwnRestore(state, node, storage, reading.weights[storage] ?? 0)) {
-          reasons.push(reason('WEIGHT_NOT_SETTLED', `weight of ${storage} is back by a write of pitstop's own whose answer was lost, while ${node} is down`, 'nothing to do: it is set to 0 anew'))
-          continue
-        }
-        reasons.push(reason('WEIGHT_CHANGED', `weight of ${storage} is ${reading.weights[storage] ?? 0} while ${node} is down: new projects would fail there`,
-          'find out who raised it: it is theirs now and pitstop will not put it back; then: pitstop window resume'))
+        reasons.push(raisedWhileDown(state, node, storage, reading.weights[storage] ?? 0))
       }
     }
   }
   return reasons
 })
+
+/** Who has raised it: somebody else, or pitstop itself while the node was healthy. */
+function raisedWhileDown(state: State, node: string, storage: string, weight: number): Reason {
+  if (isOwnRestore(state, node, storage, weight)) {
+    return reason('WEIGHT_NOT_SETTLED', `weight of ${storage} is back by a write of pitstop's own whose answer was lost, while ${node} is down`, 'nothing to do: it is set to 0 anew')
+  }
+  const text = `weight of ${storage} is ${weight} while ${node} is down: new projects would fail there`
+  const promise = state.obligations.get(weightObligation(storage))
+  if (promise?.status === 'paid' && promise.previous === weight) {
+    return reason('WEIGHT_NOT_SETTLED', `${text}; pitstop had put it back when ${node} was healthy`, `nothing to do: pitstop sets it to 0 anew; if that takes long: pitstop why ${node}`)
+  }
+  if (promise?.status === 'void' && promise.previous === weight) {
+    return reason('WEIGHT_CHANGED', `${text}; ${promise.text ?? 'somebody took it over'}`, `whoever took it over sets it to 0; then: pitstop window resume`)
+  }
+  return reason('WEIGHT_CHANGED', text, 'find out who raised it: it is theirs now and pitstop will not put it back; then: pitstop window resume')
+}
