@@ -164,14 +164,16 @@ export async function lookAround(hands: Hands, { nodes }: Of<'look-around'>): Pr
   hands.observe({ around: { at, seq, tried: nodes.length, reached: answers.filter(({ status }) => status === 'fulfilled').length } })
 }
 
+/** Nothing has come of the order yet, or nobody knows what. */
+const underWay: ReadonlySet<OrderView['status']> = new Set(['running', 'in-doubt', 'unknown'])
+
 async function conclude(hands: Hands, node: PlanNode, step: string, answer: OrderView, seen?: HostView, asked = instant(hands)): Promise<void> {
+  // The host beside the answer: what became of an order says nothing about whether its host or its Gitaly went down by itself.
+  const host = seen ?? (underWay.has(answer.status) ? null : await ofAgent(hands.agents.describe(node, hands.journal.epoch, [])))
   if (step === 'reboot') hands.noted.rebootOrders.set(node.node, { order: answer, askedAt: hands.clock.now() })
-  // The process id of Gitaly beside the answer: a Gitaly that restarted under apt must not go unnoticed.
-  const host = step === 'reboot' || answer.status === 'vetoed' ? null : seen ?? await ofAgent(hands.agents.describe(node, hands.journal.epoch, []))
-  const gitaly = host === null ? null : { pid: host.gitalyPid, runs: host.gitalyRuns }
   await hands.journal.append((state) => {
     const self = nodeOf(state, node.node)
-    const events = runbook.find(({ name }) => name === step)?.conclude?.({ ...viewOf(hands, node), ...asOf(hands, asked), state, self }, answer, gitaly) ?? []
+    const events = runbook.find(({ name }) => name === step)?.conclude?.({ ...viewOf(hands, node), ...asOf(hands, asked), state, self }, answer, host) ?? []
     // A person may have written the node off meanwhile: then the step's end is told, and the node stays theirs.
     return isRunning(self) ? events : events.filter(({ type }) => type === 'step-done' || type === 'step-ended')
   })

@@ -12,6 +12,7 @@ import { lookAgain, nextLookAt } from './look.ts'
 import { clockOffsetMs } from './order.ts'
 import { isCountedAsDown, noRoom } from './room-in-group.ts'
 import { type Next, type NodeStep, type View, act, done, record, stepOf, wait } from './step.ts'
+import { stoppedUnordered } from './unordered-stop.ts'
 
 /** A final check older than this is made again. */
 const freshMs = 3000
@@ -53,13 +54,16 @@ function whyNotPrepared(view: View): readonly Reason[] {
   return [...gates, ...late === null ? [] : [late], ...whyNotDrained(view)]
 }
 
-/** It took a slot because Gitaly went down by itself, and a person mended that: healthy again, it is as prepared as before. */
+/** It took a slot because Gitaly went down by itself, and a person mended that: healthy again, it is as prepared as before, or begins anew. */
 function standsAgain(view: View): Next {
   const { self, observed } = view
   const look = observed.looks.get(self.node)
   if (look?.verdict != null && look.recheck && look.seq >= self.phaseSeq) {
     const { verdict } = look
     if (verdict.status === 'unhealthy') return record({ type: 'node-failed', node: self.node, step: 'point-of-no-return', down: true, reasons: verdict.reasons })
+    if (verdict.status === 'healthy' && self.steps.upgrade?.status !== 'done') {
+      return record(...stepBack(view, [reason('NOT_NOW', `${self.node} is healthy again and was not upgraded: its Gitaly was down ahead of that`, `pitstop node retry ${self.node} --again --reason "…"`)], 'postpone'))
+    }
     if (verdict.status === 'healthy') {
       return record({ type: 'step-done', node: self.node, step: 'upgrade', attempt: self.attempt, facts: { gitalyPid: verdict.gitalyPid } }, { type: 'slot-returned', node: self.node, reasons: [] })
     }
@@ -101,6 +105,9 @@ export function judgeFinalCheck(view: View, at: number, gitlab: GitLabReading | 
   if (alerts !== null && 'code' in alerts) return conclude('wait', [alerts])
   // Nobody knows whose fault silence is: the node stays prepared and is tried again.
   if ('code' in host) return conclude('wait', [host])
+  // Known to be down, it does not give its slot back, whatever else speaks against its reboot.
+  const stopped = stoppedUnordered(self, host)
+  if (stopped !== null) return conclude('fail', [stopped, ...host.vetoes])
   const fresh: Observed = { ...observed, gitlab, gitlabFault: null, alerts: alerts === null ? null : { reading: alerts, fault: null } }
   const late = tooLateToGoDown(state, now)
   const raised = node.storages.filter((storage) => state.stored.plan.policy.drain === 'zero-weight' && (gitlab.weights[storage] ?? 0) !== 0)
@@ -113,11 +120,6 @@ export function judgeFinalCheck(view: View, at: number, gitlab: GitLabReading | 
   const moves = node.storages.filter((storage) => gitlab.moving.includes(storage))
     .map((storage) => reason('MOVES_RUNNING', `repositories are being moved from or to ${storage}`))
   if (moves.length > 0) return conclude('postpone', moves)
-  const pid = stepOf(self, 'upgrade')?.facts.gitalyPid ?? 0
-  if (!host.gitalyRuns) return conclude('fail', [reason('SERVICE_NOT_RUNNING', `Gitaly of ${self.node} does not run ahead of its reboot`), ...host.vetoes])
-  if (pid !== 0 && host.gitalyPid !== pid) {
-    return conclude('fail', [reason('SERVICE_UNHEALTHY', `Gitaly of ${self.node} restarted since the upgrade (pid ${pid}, now ${host.gitalyPid})`)])
-  }
   const against = [...host.vetoes]
   if (host.currentOrder !== null) against.push(reason('ORDER_RUNNING', `${self.node} still carries out ${host.currentOrder}`))
   if (Math.abs(host.clockOffsetMs) > clockOffsetMs) against.push(reason('CLOCK_OFF', `the clock of ${self.node} is ${Math.round(host.clockOffsetMs / 1000)} s off ours`))

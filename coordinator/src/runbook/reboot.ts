@@ -11,6 +11,7 @@ import { absentIsProof, awaitOrder, endedWithout, giveOrder, mayComeLate, orderF
 import { pastTheHalt, pointOfNoReturn, stepBack } from './point-of-no-return.ts'
 import { noRoom } from './room-in-group.ts'
 import { type Next, type NodeStep, type View, act, done, isDone, record, stepOf, wait } from './step.ts'
+import { stoppedUnordered } from './unordered-stop.ts'
 
 /** A reboot order begins soon after its final check, or not at all. */
 const startWithinMs = 15_000
@@ -42,7 +43,7 @@ export const reboot: NodeStep = {
     const look = observed.looks.get(self.node)
     const verdict = look !== undefined && look.seq >= (self.recheck ? self.phaseSeq : intended.intendedSeq) ? look.verdict : null
     if (verdict !== null && verdict.bootId !== '' && verdict.bootId !== intended.facts.bootId) {
-      return record({ type: 'step-done', node: self.node, step: 'reboot', attempt: self.attempt, facts: { bootId: verdict.bootId } })
+      return record(rebooted(view, verdict.bootId))
     }
     const elapsed = observed.ageMs({ seq: intended.intendedSeq, at: intended.intendedAt }, now)
     const told = observed.rebootOrders.get(self.node)
@@ -71,16 +72,24 @@ export const reboot: NodeStep = {
       wait([...takeBack !== null && silent !== undefined ? [silent.reason] : [], reason('NOT_REBOOTED', `${self.node} is rebooting for ${formatDuration(elapsed)}`, 'nothing to do: pitstop looks every second')], now + 1000)
   },
 
-  conclude(view: View, answer: OrderView): readonly Event[] {
+  conclude(view: View, answer: OrderView, host): readonly Event[] {
     const { self } = view
     const intended = stepOf(self, 'reboot')
-    if (intended === undefined) return []
+    // What a look has proven meanwhile no word about the order takes back.
+    if (intended?.status !== 'intended' || host === null || host.bootId === '') return []
+    // Its order may have come to nothing: it has been down all the same, and looks judge what came of that.
+    if (host.bootId !== intended.facts.bootId) return [rebooted(view, host.bootId)]
+    const stopped = stoppedUnordered(self, host)
+    const neverBegan = (): readonly Event[] => {
+      const why = whyEnded(view, 'reboot', answer)
+      return [endedWithout(view, 'reboot', answer), ...stopped === null ? stepBack(view, why, 'postpone') : stepBack(view, [...why, stopped], 'fail')]
+    }
     switch (answer.status) {
       // Scheduled or begun: only another boot id is proof of more.
       case 'running': case 'succeeded': case 'unknown': case 'in-doubt': return []
-      case 'vetoed': case 'cancelled': return [endedWithout(view, 'reboot', answer), ...stepBack(view, whyEnded(view, 'reboot', answer), 'postpone')]
+      case 'vetoed': case 'cancelled': return neverBegan()
       case 'failed': return answer.gitalyStoppedAt === 0
-        ? [endedWithout(view, 'reboot', answer), ...stepBack(view, whyEnded(view, 'reboot', answer), 'postpone')]
+        ? neverBegan()
         : [endedWithout(view, 'reboot', answer), { type: 'node-failed', node: self.node, step: 'reboot', down: true, reasons: whyEnded(view, 'reboot', answer) }]
       // The slot stays taken: the final check is made again, and with it the order.
       case 'absent': case 'accepted': return absentIsProof(view, intended) ? [endedWithout(view, 'reboot', answer)] : []
@@ -88,6 +97,8 @@ export const reboot: NodeStep = {
     }
   }
 }
+
+const rebooted = ({ self }: View, bootId: string): Event => ({ type: 'step-done', node: self.node, step: 'reboot', attempt: self.attempt, facts: { bootId } })
 
 /**
  * Before Gitaly's stop everything can be taken back: on an abort, and when a gate closes while its delay or its hooks run; not for

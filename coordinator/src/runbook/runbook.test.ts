@@ -28,10 +28,12 @@ function viewAfter(events: readonly Event[], { now = 1000, epoch = 1 } = {}): Vi
 }
 
 const answer = (status: OrderView['status']): OrderView => ({ id: 'stage-1', status, reasons: [], changes: [], notes: [], rebootRequired: false, gitalyStoppedAt: 0 })
-const intended: Event = { type: 'step-intended', node: 'a', step: 'stage', attempt: 1, facts: { orderId: 'stage-1', notAfter: 5000 } }
+/** Asked beside the answer: up, under the boot that every order of these tests names. */
+const beside = { bootId: 'b1', gitalyPid: 7, gitalyRuns: true }
+const intended: Event = { type: 'step-intended', node: 'a', step: 'stage', attempt: 1, facts: { orderId: 'stage-1', notAfter: 5000, bootId: 'b1' } }
 
 void t.test('an order that the agent never saw is void only when it can no longer begin', async (t) => {
-  const conclude = (view: View): readonly Event[] => stage.conclude?.(view, answer('absent'), null) ?? []
+  const conclude = (view: View): readonly Event[] => stage.conclude?.(view, answer('absent'), beside) ?? []
   t.same(conclude(viewAfter([intended], { now: 4999 })), [], 'it may still arrive')
   t.same(conclude(viewAfter([intended], { now: 10_000 })), [], 'by the host\'s clock, which may be 5 s behind, it may still begin')
   t.match(conclude(viewAfter([intended], { now: 10_001 })), [{ type: 'step-ended' }], 'its time to begin is over everywhere')
@@ -42,7 +44,7 @@ void t.test('an order that was sent once more under our epoch is void only when 
   const sentAgain = (view: View, id: string): View => ({ ...view, observed: { ...view.observed, sentAgain: new Map([['a', id]]) } })
   for (const step of ['stage', 'upgrade', 'reboot'] as const) for (const status of ['absent', 'accepted'] as const) {
     const conclude = (now: number, id: string): readonly Event[] =>
-      runbook.find(({ name }) => name === step)?.conclude?.(sentAgain(viewAfter([{ type: 'step-intended', node: 'a', step, attempt: 1, facts: { orderId: `${step}-1`, notAfter: 5000 } }], { now, epoch: 2 }), id), answer(status), null) ?? []
+      runbook.find(({ name }) => name === step)?.conclude?.(sentAgain(viewAfter([{ type: 'step-intended', node: 'a', step, attempt: 1, facts: { orderId: `${step}-1`, notAfter: 5000, bootId: 'b1' } }], { now, epoch: 2 }), id), answer(status), beside) ?? []
     t.same(conclude(10_000, `${step}-1`), [], `${step}, ${status}: the copy may come late`)
     t.match(conclude(10_001, `${step}-1`), [{ type: 'step-ended' }], 'its time to begin is over everywhere')
     t.match(conclude(10, 'of another step'), [{ type: 'step-ended' }], 'none was sent')
@@ -50,7 +52,7 @@ void t.test('an order that was sent once more under our epoch is void only when 
 })
 
 void t.test('an answer that is not understood changes nothing', async (t) => {
-  for (const step of runbook) t.same(step.conclude?.(viewAfter([{ ...intended, step: step.name }]), answer('unknown'), null) ?? [], [], step.name)
+  for (const step of runbook) t.same(step.conclude?.(viewAfter([{ ...intended, step: step.name }]), answer('unknown'), beside) ?? [], [], step.name)
 })
 
 void t.test('a check without evidence is unknown, and the worst evidence decides', async (t) => {
@@ -88,7 +90,7 @@ void t.test('the final check lets nobody go when anything speaks against it', as
   const upgraded = { ...view.self, steps: { ...view.self.steps, upgrade: { status: 'done' as const, attempt: view.self.attempt, facts: { gitalyPid: 7 }, epoch: 1, intendedAt: 0, endedAt: 0, intendedSeq: 0, endedSeq: 0 } } }
   const afterUpgrade = (gitalyPid: number) => judgeFinalCheck({ ...view, self: upgraded }, 900, { ...gitlab, at: view.now - 100 }, { ...host, gitalyPid })
   t.match(afterUpgrade(7), { otherwise: 'go' })
-  t.match(afterUpgrade(8), { otherwise: 'fail', reasons: [{ code: 'SERVICE_UNHEALTHY', text: /restarted since the upgrade \(pid 7, now 8\)/ }] })
+  t.match(afterUpgrade(8), { otherwise: 'fail', reasons: [{ code: 'SERVICE_UNHEALTHY', text: /restarted ahead of its reboot \(pid 7, now 8\)/ }] })
   t.match(judge({ host: { clockOffsetMs: 60_000 } }), { otherwise: 'postpone', reasons: [{ code: 'CLOCK_OFF' }] })
   t.match(judge({ host: { currentOrder: 'x' } }), { otherwise: 'postpone', reasons: [{ code: 'ORDER_RUNNING' }] })
   t.match(judge({ host: { vetoes: [{ code: 'DISK_FULL', text: 't', hint: 'h' }] } }), { otherwise: 'postpone', reasons: [{ code: 'DISK_FULL' }] })

@@ -8,6 +8,7 @@ import type { OrderView } from '../domain/observed.ts'
 import { canaryOf } from '../domain/slots.ts'
 import { absentIsProof, awaitOrder, giveOrder, orderFor, startWithinMs, endedWithout, whyEnded } from './order.ts'
 import { type Next, type NodeStep, type View, done, isDone, stepOf, wait } from './step.ts'
+import { stoppedUnordered } from './unordered-stop.ts'
 
 export const stage: NodeStep = {
   name: 'stage',
@@ -27,25 +28,27 @@ export const stage: NodeStep = {
     return giveOrder(orderFor(view, 'stage', { notAfter: Math.min(now + startWithinMs, lastStart(state)), manifestHash }))
   },
 
-  conclude(view: View, answer: OrderView, gitaly): readonly Event[] {
+  conclude(view: View, answer: OrderView, host): readonly Event[] {
     const { self, node, state } = view
     const intended = stepOf(self, 'stage')
-    if (intended === undefined) return []
+    if (intended === undefined || host === null) return []
+    const stopped = stoppedUnordered(self, host)
+    const failed = (reasons: OrderView['reasons']): Event => ({ type: 'node-failed', node: self.node, step: 'stage', down: true, reasons })
     switch (answer.status) {
       case 'succeeded': {
         const packages = answer.changes.map(({ name, to }) => ({ name, version: to }))
-        const facts = {
-          changes: answer.changes.length, rebootRequired: answer.rebootRequired, notes: answer.notes,
-          ...(gitaly === null ? {} : { gitalyPid: gitaly.pid })
-        }
+        const facts = { changes: answer.changes.length, rebootRequired: answer.rebootRequired, notes: answer.notes, gitalyPid: host.gitalyPid }
         return [
           ...(state.manifests.has(node.platform) ? [] : [{ type: 'manifest-resolved', platform: node.platform, node: self.node, hash: manifestHash(packages), packages } as const]),
-          { type: 'step-done', node: self.node, step: 'stage', attempt: self.attempt, facts }
+          { type: 'step-done', node: self.node, step: 'stage', attempt: self.attempt, facts },
+          ...stopped === null ? [] : [failed([stopped])]
         ]
       }
-      case 'vetoed': case 'cancelled': return [endedWithout(view, 'stage', answer), { type: 'node-postponed', node: self.node, reasons: whyEnded(view, 'stage', answer) }]
-      // Nothing was installed, so nothing is hurt: the node is left as it was and offered again later.
-      case 'failed': return [endedWithout(view, 'stage', answer), { type: 'node-postponed', node: self.node, reasons: whyEnded(view, 'stage', answer) }]
+      // Nothing was installed, so nothing is hurt by us: a node whose Gitaly runs is left as it was and offered again later.
+      case 'vetoed': case 'cancelled': case 'failed': {
+        const why = whyEnded(view, 'stage', answer)
+        return [endedWithout(view, 'stage', answer), stopped === null ? { type: 'node-postponed', node: self.node, reasons: why } : failed([...why, stopped])]
+      }
       case 'absent': case 'accepted': return absentIsProof(view, intended) ? [endedWithout(view, 'stage', answer)] : []
       // A host that cannot tell now is asked again; past its deadline the step is overdue.
       case 'running': case 'in-doubt': case 'unknown': return []

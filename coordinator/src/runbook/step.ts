@@ -6,6 +6,7 @@ import type { Event, NodeStepName } from '../domain/event.ts'
 import type { Observed, OrderView } from '../domain/observed.ts'
 import type { PlanNode } from '../domain/plan.ts'
 import type { NodeState, State } from '../domain/state.ts'
+import type { HostBeside } from './unordered-stop.ts'
 
 export interface View {
   readonly state: State
@@ -28,8 +29,11 @@ export interface NodeStep {
   /** prepare: Gitaly runs. slot: the node is down. after: it is back. */
   readonly part: 'prepare' | 'slot' | 'after'
   next(view: View): Next
-  /** What an agent's answer about this step's order means. Steps without orders have none. */
-  conclude?(view: View, answer: OrderView, gitaly: { readonly pid: number, readonly runs: boolean } | null): readonly Event[]
+  /**
+   * What an agent's answer about this step's order means. Steps without orders have none.
+   * @param host as it was then, or after; null = it was not asked, because nothing has come of the order yet
+   */
+  conclude?(view: View, answer: OrderView, host: HostBeside | null): readonly Event[]
 }
 
 export const done: Next = { kind: 'done' }
