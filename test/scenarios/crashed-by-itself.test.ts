@@ -165,3 +165,19 @@ for (const says of ['abort', 'nothing'] as const) {
     t.same(checkHistory(world), [])
   })
 }
+
+void t.test('a prepared node whose Gitaly stays away past the last moment to go down is overdue, and does not keep the window open', async (t) => {
+  const world = await World.opened({ policy: { ...alone, prepareAhead: 2 }, closesInMs: 60 * minutes })
+  const host = world.host(1)
+  await world.until(() => world.phase(1) === 'prepared')
+  await world.say({ kind: 'pause' })
+  host.restartGitaly(Infinity)
+  await world.until(() => world.state().window.phase === 'settling')
+  t.equal(world.node(1).overdue, true)
+  t.equal(world.gitlab.weights[host.node], 0)
+  host.mend()
+  await world.until(() => world.has('window-closed'))
+  t.equal(world.phase(1), 'pending-reboot')
+  t.equal(world.gitlab.weights[host.node], world.initialWeights[host.node])
+  t.same(checkHistory(world), [])
+})

@@ -63,8 +63,8 @@ function waitedTooLong(view: View): Waited | null {
       return look?.verdict?.status === 'healthy' && isFromAfterTheWatch(view, look) ? null : ifLate(freedForMs(view) - watchMs, deadlines.returnMs, 'the end of the watch', 'look')
     }
     case 'preparing': case 'prepared':
-      return window.phase === 'rolling' || window.phase === 'opening' ? null
-        : ifLate(Math.min(observed.ageMs({ seq: self.phaseSeq, at: self.phaseSince }, now), window.abort === null ? now - lastStart(state) : observed.ageMs(window.abort, now)), deadlines.returnMs, 'stepping back', 'look')
+      // From the last moment at which it could still have gone down: before that it waits for its turn.
+      return ifLate(Math.min(observed.ageMs({ seq: self.phaseSeq, at: self.phaseSince }, now), window.abort === null ? now - lastStart(state) : observed.ageMs(window.abort, now)), deadlines.returnMs, 'stepping back', 'look')
     default: return null
   }
 }
