@@ -9,6 +9,8 @@ export function hosts({ plan, ledger, truth, blame }: Books): Check {
   const nodes = new Map(plan.nodes.map((node) => [node.node, node]))
   const accepted = new Set<string>()
   const takenBack = new Set<string>()
+  /** Reboot orders by id: when each was sent last. */
+  const sentAt = new Map<string, number>()
   /** Reboot orders by id: the intent that was sent first. */
   const firstSent = new Map<string, number>()
   return {
@@ -20,12 +22,13 @@ export function hosts({ plan, ledger, truth, blame }: Books): Check {
           if (happening.id === null) return
           if (!accepted.has(happening.id)) blame(`${happening.node} carried out ${happening.id}, which it had not accepted`)
           if (takenBack.has(happening.id)) blame(`${happening.node} carried out ${happening.id}, which had been taken back`)
-          if (happening.what === 'gitaly-stopped') drained(happening.node, happening.at)
+          if (happening.what === 'gitaly-stopped') drained(happening.node, sentAt.get(happening.id) ?? happening.at)
           return
         case 'order-sent': {
           const node = nodes.get(happening.node)
           const known = node === undefined ? undefined : ledger.manifests.get(node.platform)
           if (happening.step !== 'stage' && known !== undefined && happening.manifest !== known) blame(`${happening.id} installs manifest ${happening.manifest.slice(0, 8)}; ${node?.platform ?? ''} has ${known.slice(0, 8)}`)
+          if (happening.step === 'reboot') sentAt.set(happening.id, happening.at)
           const intent = ledger.intents.get(happening.id)
           if (happening.step !== 'reboot' || intent === undefined || firstSent.get(happening.id) === intent.row.seq) return
           firstSent.set(happening.id, intent.row.seq)
@@ -50,13 +53,13 @@ export function hosts({ plan, ledger, truth, blame }: Books): Check {
     else if (schedule.active) blame(`${name} was told to reboot and the assigner was read active`)
   }
 
-  /** By the world itself, unless somebody changed it in the moments after the last look. */
-  function drained(name: string, at: number): void {
-    const sinceMs = finalCheckMs + 15_000 + plan.policy.rebootDelayMs
+  /** By the world itself, unless somebody changed it after the last look: hooks may run for minutes since. */
+  function drained(name: string, sent: number): void {
+    const looked = sent - finalCheckMs
     for (const storage of plan.policy.drain === 'none' ? [] : nodes.get(name)?.storages ?? []) {
-      const justChanged = at - (truth.foreign.get(storage) ?? -Infinity) < sinceMs
-      if (truth.weights[storage] !== 0 && !justChanged) blame(`${name} went down with ${storage} at weight ${truth.weights[storage] ?? 'unknown'}`)
+      const isNews = (truth.foreign.get(storage) ?? -Infinity) > looked
+      if (truth.weights[storage] !== 0 && !isNews) blame(`${name} went down with ${storage} at weight ${truth.weights[storage] ?? 'unknown'}`)
     }
-    if (truth.assignerActive && plan.policy.assigner !== 'none' && at - (truth.assignerTouchedAt ?? -Infinity) > sinceMs) blame(`${name} went down while the assigner was active`)
+    if (truth.assignerActive && plan.policy.assigner !== 'none' && (truth.assignerTouchedAt ?? -Infinity) <= looked) blame(`${name} went down while the assigner was active`)
   }
 }
