@@ -42,6 +42,8 @@ export const bugs: readonly Bug[] = [
     changes: [change('runbook/node-turns.ts', 'const proven = !', 'const proven = true || !')] },
   { name: 'a store that was put back rolls on', invariant: 2, seen: /while the window was put back with its store and not resumed/,
     changes: [change('domain/restored.ts', 'reasons.length > 0 ? [{', 'reasons.length > 1e9 ? [{'), change('engine/take-over.ts', 'mark === null || lines.length === 0 ? []', 'mark === null || lines.length >= 0 ? []')] },
+  { name: 'a void reboot order is taken for a host that never went down', invariant: 2, seen: /is free and its Gitaly is down by itself/,
+    changes: [change('runbook/reboot.ts', 'if (host.bootId !== intended.facts.bootId) return', 'if (host.bootId !== host.bootId) return'), change('runbook/reboot.ts', 'const stopped = stoppedUnordered(self, host)', 'const stopped = null as ReturnType<typeof stoppedUnordered>')] },
   { name: 'strict batches slide', invariant: 2, seen: /strict batch/,
     changes: [change('domain/slots.ts', 'if (policy.strictBatches && ', 'if (policy.strictBatches && taken < 0 && ')] },
 
@@ -81,6 +83,10 @@ export const bugs: readonly Bug[] = [
     changes: [change('domain/weights.ts', 'Math.max(0, ...[...state.writesInDoubt.values()].map(({ landsBy }) => landsBy))', '0 * state.writesInDoubt.size'), change('engine/gitlab-effects.ts', 'if (after > 0) throw', 'if (after > 1e9) throw')] },
   { name: 'what somebody else set is overwritten', invariant: 5, from: 250, seen: /by somebody else and is overwritten/,
     changes: [change('domain/weights.ts', 'if (current === 0) return', 'if (current !== previous) return'), change('domain/weights.ts', "if (verdict.how === 'paid' && verdict.by === 'pitstop' && previous !== 0) weights", "if (verdict.by === 'pitstop') weights")] },
+  { name: 'a host that refuses its upgrade is taken for one that runs', invariant: 5, seen: /goes back though Gitaly of .* was down/,
+    changes: [change('runbook/upgrade.ts', 'const stopped = stoppedUnordered(self, host)', 'const stopped = null as ReturnType<typeof stoppedUnordered>')] },
+  { name: 'what was drained and does not go down is not looked at', invariant: 5, from: 5700, seen: /goes back though Gitaly of .* was down/,
+    changes: [change('runbook/step-back.ts', " && stepOf(self, 'zero-weight') === undefined", '')] },
   { name: 'two writes at once', invariant: 5, seen: /while write \d+ was under way/,
     changes: [change('domain/effect.ts', "case 'settle-writes': case 'set-schedule': case 'cancel-pipeline': case 'write-weights': return 'gitlab-write'", "case 'settle-writes': case 'set-schedule': case 'cancel-pipeline': return effect.kind\n    case 'write-weights': return `write ${effect.changes.map(({ node }) => node).join()}`"), change('domain/weights.ts', 'Math.max(0, ...[...state.writesInDoubt.values()].map(({ landsBy }) => landsBy))', '0 * state.writesInDoubt.size'), change('engine/gitlab-effects.ts', 'if (after > 0) throw', 'if (after > 1e9) throw')] },
 

@@ -22,6 +22,8 @@ export interface Drawn {
   /** How often the plan may be opened again for what was left over. */
   readonly nights: number
   readonly times: HostTimes
+  /** Which hosts crash by themselves while their node is under way. */
+  readonly crashes: Chance
   /** What its alerts are drawn from; null = no gate on alerts is configured. */
   readonly alerts: Chance | null
 }
@@ -35,6 +37,7 @@ const seconds = 1000
 /** Any number: it tells this sequence from a window's own. */
 const alertSeed = 0x5a1e47
 const hookSeed = 0x400c5
+const crashSeed = 0xc4a54
 
 /** @param fixedNodes null: drawn too. */
 export function drawWindow(seed: number, fixedNodes: number | null = null): Drawn {
@@ -60,7 +63,7 @@ export function drawWindow(seed: number, fixedNodes: number | null = null): Draw
   const alerts = new Chance(seed ^ alertSeed)
   const hooks = new Chance(seed ^ hookSeed)
   return {
-    seed, chance, mood, alerts: alerts.happens(alertGate) ? alerts : null, nodes, policy, closesInMs, coordinators,
+    seed, chance, mood, crashes: new Chance(seed ^ crashSeed), alerts: alerts.happens(alertGate) ? alerts : null, nodes, policy, closesInMs, coordinators,
     storagesPerNode, platforms: chance.among([1, 1, 2]),
     start: chance.happens(0.1) ? chance.among(clockChanges) - chance.between(1, 10) * 60 * seconds : Date.UTC(2027, 0, 1) + chance.between(0, 365 * 24 * 60) * 60 * seconds,
     leaseMs: chance.among([20, 30]) * seconds, nights: chance.happens(0.2) ? 2 : 1,

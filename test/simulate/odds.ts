@@ -22,7 +22,8 @@ export const crashes = { coordinatorAtWrite: 0.0008, agentAtWrite: 0.002 }
 /** Per node. */
 export const nodes = {
   veto: 0.015, upgradeFails: 0.006, upgradeRestartsGitaly: 0.004, upgradeStopsGitaly: 0.003, slowBoot: 0.03, neverBack: 0.006, startupError: 0.01, noGitaly: 0.005,
-  bootsAgain: 0.005, wrongKernel: 0.004, storageChanged: 0.004, relapse: 0.012, firingVeto: 0.006, noReport: 0.05
+  bootsAgain: 0.005, wrongKernel: 0.004, storageChanged: 0.004, relapse: 0.012, firingVeto: 0.006, noReport: 0.05,
+  crashesPreparing: 0.008, crashesAheadOfReboot: 0.02
 }
 
 /** Whether a window has a gate on alerts; and in those that have, per window, per node, per reading, per window. */

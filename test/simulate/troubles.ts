@@ -3,6 +3,7 @@ import { reason, type Reason } from '@pitstop/shared/fault'
 import type { SimulatedHost } from '../world/simulated-host.ts'
 import type { World } from '../world/world.ts'
 import type { Chance } from './chance.ts'
+import { crashAheadOfReboot, crashPreparing } from './crashes.ts'
 import type { Drawn } from './draw-window.ts'
 import * as odds from './odds.ts'
 import type { Seats } from './seats.ts'
@@ -81,7 +82,8 @@ export class Troubles {
   }
 
   /** Host by host. */
-  drawHosts({ seed, mood: { times }, times: hostTimes }: Drawn): void {
+  drawHosts(drawnWindow: Drawn): void {
+    const { seed, mood: { times }, times: hostTimes, crashes } = drawnWindow
     const chance = this.#chance.fork()
     const tally = this.#tally
     for (const [index, host] of this.#hosts.entries()) {
@@ -96,8 +98,8 @@ export class Troubles {
       }
       /** Which fault stands behind what the host will tell of. */
       const as = new Map<Parameters<SimulatedHost['onFault']>[0], odds.NodeFault>()
-      const is = (fault: odds.NodeFault, kind?: Parameters<SimulatedHost['onFault']>[0]): boolean => {
-        if (!chance.happens(odds.nodes[fault] * times)) return false
+      const is = (fault: odds.NodeFault, kind?: Parameters<SimulatedHost['onFault']>[0], by = chance): boolean => {
+        if (!by.happens(odds.nodes[fault] * times)) return false
         tally.drawn(`node ${fault}`)
         if (kind !== undefined) as.set(kind, fault)
         return true
@@ -114,6 +116,11 @@ export class Troubles {
         : is('noGitaly', 'boot') ? 'no-gitaly' : is('bootsAgain', 'boot') ? 'again' : is('wrongKernel', 'boot') ? { unwell: 'kernel' } : is('storageChanged', 'boot') ? { unwell: 'storage' } : undefined
       if (is('relapse', 'relapse')) host.faults.relapseAfterMs = chance.between(0, 25) * seconds
       if (is('firingVeto', 'firingVeto')) host.faults.firingVeto = chance.among(vetoes)()
+      if (is('crashesPreparing', 'crash', crashes)) host.faults.crash = crashPreparing(drawnWindow)
+      else if (is('crashesAheadOfReboot', 'crash', crashes)) {
+        host.faults.crash = crashAheadOfReboot(drawnWindow)
+        if (crashes.happens(0.5)) host.faults.loseOrder = 'answer'
+      }
       if (is('noReport')) host.onReady = () => { tally.fired('node noReport') }
     }
   }

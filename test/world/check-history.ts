@@ -2,10 +2,10 @@
 // of the code that made the decisions. Returns violations in words; none = held. Who checks what:
 //
 //   1 fencing                 checks/fencing.ts   orders, writes and journal rows under the lease's own epoch; frozen = nothing
-//   2 slots freed by health   checks/slots.ts     group size, strict batches, canary, budget, sticky halt, blindness
+//   2 slots freed by health   checks/slots.ts     group size (also who is down by itself), strict batches, canary, budget, sticky halt, blindness
 //   3 intent before effect    checks/intents.ts   journaled before sent; asked before sent again
 //   4 nothing left behind     checks/promises.ts  true previous values, break-glass, payable-when, the end
-//   5 weights                 checks/weights.ts   whole hash, own keys, floor, one write at a time, lost ones waited out
+//   5 weights                 checks/weights.ts   whole hash, own keys, floor, one write at a time, lost ones waited out; not to a Gitaly that is down
 //   6 proof, 7 one reboot     checks/proof.ts     another boot id, healthy, soaked, watched; reboots per node and order
 //   8 never late              checks/time.ts      p95 + soak + allowance before closing
 //   9 hosts, 10 packages      checks/hosts.ts     nothing refused or taken back is done; manifests; the last look

@@ -194,6 +194,7 @@ export class SimulatedAgent {
     order.unit = unit
     order.view = { ...order.view, status: 'running' }
     const host = this.#host
+    host.started(order.step)
     const { times, bootId } = host
     const alive = (): boolean => order.unit === unit && order.view.status === 'running' && host.up && host.bootId === bootId
     switch (order.step) {

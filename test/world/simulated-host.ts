@@ -14,6 +14,8 @@ export interface HostFaults {
   upgrade?: 'fails' | 'restarts-gitaly' | 'stops-gitaly' | undefined
   /** The next boot (never: after an ordered reboot only). unwell: this check is not as it should be. */
   boot?: 'never' | 'startup-error' | 'no-gitaly' | { readonly slowMs: number } | 'again' | { readonly unwell: 'kernel' | 'storage' } | undefined
+  /** The host goes down by itself this long after it began an order of that step; boot: how it comes back then. */
+  crash?: { readonly during: 'stage' | 'upgrade' | 'reboot', readonly afterMs: number, readonly boot: 'well' | 'startup-error' | 'no-gitaly' }
   /** Gitaly is not well any more this long after it served again. */
   relapseAfterMs?: number
   /** The agent cannot be reached though the host is up. */
@@ -54,7 +56,7 @@ export class SimulatedHost {
   stoppedAt = 0
   onReady: ((orderId: string, bootId: string) => void) | null = null
   /** Told of each fault that came to something. */
-  onFault: (fault: 'veto' | 'upgrade' | 'boot' | 'relapse' | 'firingVeto') => void = () => undefined
+  onFault: (fault: 'veto' | 'upgrade' | 'boot' | 'crash' | 'relapse' | 'firingVeto') => void = () => undefined
   #boots = 1
   readonly #clock: VirtualClock
   readonly #history: History
@@ -104,6 +106,19 @@ export class SimulatedHost {
 
   /** A boot that nobody ordered. */
   rebootBySelf(): void { if (this.up) this.#goDown(null) }
+
+  /** Its agent has started the unit of an order; that of a reboot waits and runs hooks before it begins. */
+  started(step: 'stage' | 'upgrade' | 'reboot'): void {
+    const { crash, ...rest } = this.faults
+    if (crash?.during !== step) return
+    this.faults = rest
+    this.#clock.after(crash.afterMs, () => {
+      if (!this.up) return
+      this.onFault('crash')
+      if (crash.boot !== 'well') this.faults = { ...this.faults, boot: crash.boot }
+      this.rebootBySelf()
+    })
+  }
 
   /** What an order's unit does, once it has begun. */
   rebootFor(id: string): void {

@@ -10,6 +10,8 @@ export interface NodeEntry {
   /** Under a slot that was handed out, not one that a failure took. */
   slotTakenAt: number | null
   slotTakenSeq: number
+  /** A reboot was ordered under the slot that it holds. */
+  told: boolean
   /** Failed and not healthy since. */
   failed: boolean
   overdue: boolean
@@ -27,7 +29,7 @@ export interface NodeEntry {
 }
 
 const untouched = (node: string): NodeEntry => ({
-  node, holdsSlot: false, slotTakenAt: null, slotTakenSeq: 0, failed: false, overdue: false, writtenOff: false, asked: false, rechecked: false, standsAgain: false, begun: false, healthyAt: null, done: false, rebootsAsked: 0
+  node, holdsSlot: false, slotTakenAt: null, slotTakenSeq: 0, told: false, failed: false, overdue: false, writtenOff: false, asked: false, rechecked: false, standsAgain: false, begun: false, healthyAt: null, done: false, rebootsAsked: 0
 })
 
 interface Promised { readonly id: string, readonly subject: string, readonly node: string | null, readonly kind: string, readonly previous: number | boolean, open: boolean, openedSeq: number, readonly how: string | null }
@@ -158,15 +160,16 @@ export class Ledger {
       case 'window-closed': this.phase = 'closed'; return
       case 'manifest-resolved': this.manifests.set(event.platform, event.hash); return
       case 'step-intended':
+        if (event.step === 'reboot' && event.node !== null) this.of(event.node).told = this.of(event.node).holdsSlot
         if (event.facts.orderId !== undefined) this.lostOrders.delete(event.facts.orderId)
         if (event.facts.orderId !== undefined && event.node !== null) this.intents.set(event.facts.orderId, { facts: event.facts, node: event.node, step: event.step, row })
         return
       case 'node-admitted': this.of(event.node).begun = true; return
-      case 'slot-taken': Object.assign(this.of(event.node), { holdsSlot: true, slotTakenAt: row.at, slotTakenSeq: row.seq }); return
+      case 'slot-taken': Object.assign(this.of(event.node), { holdsSlot: true, slotTakenAt: row.at, slotTakenSeq: row.seq, told: false }); return
       case 'slot-returned': {
         // Judged again after a person mended it, and found well: it stands as prepared as before.
         const { rechecked, failed, standsAgain } = this.of(event.node)
-        Object.assign(this.of(event.node), { holdsSlot: false, slotTakenAt: null, overdue: false, standsAgain: standsAgain || (rechecked && failed), rechecked: false })
+        Object.assign(this.of(event.node), { holdsSlot: false, slotTakenAt: null, told: false, overdue: false, standsAgain: standsAgain || (rechecked && failed), rechecked: false })
         return
       }
       case 'node-healthy':

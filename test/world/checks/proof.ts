@@ -1,9 +1,8 @@
 // 6. Proof: success only under another boot id, with Gitaly serving and nothing wrong, for as long as the soak says; and 7. at
 // most one reboot per node and plan without a person asking for another.
 import type { Books, Check } from './timeline.ts'
+import { lookAgeMs } from './truth.ts'
 
-/** A look is at most this old when it is acted upon. */
-const lookAgeMs = 10_000
 /** Times in the journal are from before it was stored. */
 const slowStoreMs = 3100
 

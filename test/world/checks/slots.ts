@@ -8,6 +8,8 @@ const blindAfterMs = 25_000
 
 export function slots({ plan, ledger, truth, blame }: Books): Check {
   const { policy } = plan
+  /** Told to reboot, and down by themselves since then. */
+  const fallen = new Map<string, number>()
   const platformOf = new Map(plan.nodes.map(({ node, platform }) => [node, platform]))
 
   const begins = (event: Extract<Event, { type: 'node-admitted' | 'slot-taken' }>): void => {
@@ -29,9 +31,11 @@ export function slots({ plan, ledger, truth, blame }: Books): Check {
   }
 
   /** The slot is free though nobody healthy or named freed it. */
-  const gives = (event: Extract<Event, { node: string }>): void => {
+  const gives = (event: Extract<Event, { node: string }>, at: number): void => {
     const host = truth.of(event.node)
     if (host.downFor !== null && !ledger.lostOrders.has(host.downFor)) blame(`${event.type}: the slot of ${event.node} is free and it is down for ${host.downFor}`)
+    else if (ledger.of(event.node).told && truth.isKnownDown(event.node, at)) blame(`${event.type}: the slot of ${event.node} is free and its Gitaly is down by itself for ${at - (host.stoppedAt ?? at)} ms`)
+    else fallen.delete(event.node)
   }
 
   return {
@@ -48,10 +52,11 @@ export function slots({ plan, ledger, truth, blame }: Books): Check {
             if (!(asked && ledger.phase === 'rolling' && !ledger.paused)) blame(`${event.step} of ${event.node} began while the window was ${ledger.held}`)
           }
           return
-        case 'slot-returned': case 'node-current': case 'node-postponed': case 'node-pending-reboot': case 'node-skipped': gives(event); return
+        case 'slot-returned': case 'node-current': case 'node-postponed': case 'node-pending-reboot': case 'node-skipped': gives(event, at); return
         case 'node-failed':
-          if (!event.down && ledger.of(event.node).holdsSlot) gives(event)
+          if (!event.down && ledger.of(event.node).holdsSlot) gives(event, at)
           return
+        case 'node-healthy': case 'node-written-off': fallen.delete(event.node); return
         case 'node-overdue': {
           const idle = ledger.count(({ begun, done, asked }) => !begun || (done && !asked)) > 0
           if (truth.cutOffSince !== null && at - truth.cutOffSince > blindAfterMs && idle) blame(`${event.node} was blamed while the coordinator was cut off from everybody`)
@@ -69,14 +74,21 @@ export function slots({ plan, ledger, truth, blame }: Books): Check {
         const { asked } = ledger.of(happening.node)
         if (!(asked && ledger.phase === 'rolling' && !ledger.paused)) blame(`${happening.id} was sent while the window was ${ledger.held}`)
       }
-      if (happening.what !== 'gitaly-stopped' || happening.id === null) return
+      if (happening.what === 'gitaly-serving') fallen.delete(happening.node)
+      if (happening.what !== 'gitaly-stopped') return
+      if (happening.id === null) {
+        // Hosts outside the plan fall too.
+        const entry = ledger.nodes.get(happening.node)
+        if (entry?.holdsSlot === true && entry.told) fallen.set(happening.node, happening.at)
+        return
+      }
       // What a lost journal had ordered was counted as down before; so was what a person asked for by name, but it waits for who is on its way.
       if (ledger.lostOrders.has(happening.id)) return
       const { asked } = ledger.of(happening.node)
       let down = 1
       for (const { node, downFor } of truth.hosts.values()) {
         // One that is down by an order of a lost journal is silent: nobody knows, and a person went on.
-        if (node === happening.node || downFor === null || ledger.lostOrders.has(downFor)) continue
+        if (node === happening.node || (downFor === null ? !fallen.has(node) : ledger.lostOrders.has(downFor))) continue
         const { writtenOff, failed, overdue } = ledger.of(node)
         if (!writtenOff && !(asked && (failed || overdue))) down++
       }

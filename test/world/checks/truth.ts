@@ -8,6 +8,8 @@ export interface HostTruth {
   up: boolean
   serving: boolean
   servingSince: number
+  /** Since when Gitaly is down, for whatever reason; null = it serves. */
+  stoppedAt: number | null
   broken: boolean
   /** Since when it is anything but well; null = it is well. */
   unwellSince: number | null
@@ -18,6 +20,9 @@ export interface HostTruth {
 }
 
 export interface Told { weights: { readonly asked: number, readonly at: number, readonly weights: Readonly<Record<string, number>> } | null, schedule: { readonly asked: number, readonly seq: number, readonly active: boolean } | null, /** Since when it knows that the assigner is active, or that a weight is above 0. */ readonly knows: Map<string, number>, clockSetAt: number }
+
+/** A look is at most this old when it is acted upon. */
+export const lookAgeMs = 10_000
 
 function learn(knows: Map<string, number>, what: string, is: boolean, at: number): void {
   if (!is) knows.delete(what)
@@ -52,7 +57,7 @@ export class Truth {
 
   of(node: string): HostTruth {
     let host = this.hosts.get(node)
-    if (host === undefined) this.hosts.set(node, host = { node, up: true, serving: true, servingSince: 0, broken: false, unwellSince: null, bootId: null, downFor: null, highestEpoch: 0 })
+    if (host === undefined) this.hosts.set(node, host = { node, up: true, serving: true, servingSince: 0, stoppedAt: null, broken: false, unwellSince: null, bootId: null, downFor: null, highestEpoch: 0 })
     return host
   }
 
@@ -108,12 +113,18 @@ export class Truth {
         this.leaseEpoch = Math.max(this.#actedEpoch, ...happening.lost.filter(({ stream }) => stream !== fleetStream).map(({ recorded }) => recorded.epoch))
         return
       case 'booted': this.#change(happening.node, at, { up: true, bootId: happening.bootId, broken: false }); return
-      case 'gitaly-stopped': this.#change(happening.node, at, { serving: false, downFor: happening.id, ...(happening.id === null ? {} : { up: false }) }); return
-      case 'gitaly-serving': this.#change(happening.node, at, { serving: true, servingSince: at, downFor: null }); return
+      case 'gitaly-stopped': this.#change(happening.node, at, { serving: false, stoppedAt: this.of(happening.node).stoppedAt ?? at, downFor: happening.id, ...(happening.id === null ? {} : { up: false }) }); return
+      case 'gitaly-serving': this.#change(happening.node, at, { serving: true, servingSince: at, stoppedAt: null, downFor: null }); return
       case 'gitaly-broken': this.#change(happening.node, at, { broken: true }); return
       case 'gitaly-mended': this.#change(happening.node, at, { broken: false }); return
       default:
     }
+  }
+
+  /** Gitaly of the node has been down for longer than the oldest look that may be acted upon: who says something else has not looked. */
+  isKnownDown(node: string, at: number): boolean {
+    const { stoppedAt } = this.of(node)
+    return stoppedAt !== null && at - stoppedAt > lookAgeMs
   }
 
   #change(node: string, at: number, change: Partial<HostTruth>): void {

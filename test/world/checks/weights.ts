@@ -11,6 +11,9 @@ export function weights({ plan, evidence, ledger, truth, blame }: Books): Check 
   const own = new Set(plan.nodes.flatMap(({ storages }) => storages))
   const floor = Math.max(1, plan.policy.activeStorageFloor)
   const sent: Sent[] = []
+  /** Nodes that were let go as never hurt while their Gitaly was down, and when. */
+  const letGoDown = new Map<string, number>()
+  const nodeOf = new Map(plan.nodes.flatMap(({ node, storages }) => storages.map((storage) => [storage, node] as const)))
   /** Keys whose raised weight was seen, and at which row. */
   const raised = new Map<string, number>()
 
@@ -22,7 +25,20 @@ export function weights({ plan, evidence, ledger, truth, blame }: Books): Check 
     sent.push({ write, at, how: 'sent' })
   }
 
+  /** Whose Gitaly dies after that is not pitstop's. */
+  const goesBackBlindly = (storage: string): boolean => {
+    const node = nodeOf.get(storage) ?? ''
+    const letGoAt = letGoDown.get(node)
+    return letGoAt !== undefined && (truth.of(node).stoppedAt ?? Infinity) < letGoAt
+  }
+
   return {
+    journaled: (event, { at }) => {
+      if (event.type === 'node-healthy') letGoDown.delete(event.node)
+      if (event.type !== 'node-postponed' && event.type !== 'node-pending-reboot' && event.type !== 'node-current') return
+      if (truth.isKnownDown(event.node, at)) letGoDown.set(event.node, at)
+      else letGoDown.delete(event.node)
+    },
     happened: (happening) => {
       switch (happening.what) {
         case 'weights-sent': {
@@ -36,6 +52,7 @@ export function weights({ plan, evidence, ledger, truth, blame }: Books): Check 
             if (is === undefined) blame(`${storage} is missing in a weight write: GitLab would set it to 0`)
             else if (was !== is && !own.has(storage)) blame(`weight of ${storage}, not in the plan, goes from ${was ?? 'nothing'} to ${is}`)
             else if (was === is && truth.weights[storage] !== is && at - (truth.foreign.get(storage) ?? -Infinity) > 5000) blame(`weight of ${storage} is ${truth.weights[storage] ?? 'nothing'} and is written back as ${is}: the reading was older than pitstop's own write`)
+            else if (was === 0 && is > 0 && goesBackBlindly(storage)) blame(`weight of ${storage} goes back though Gitaly of ${nodeOf.get(storage) ?? ''} was down when the node was let go, and is`)
             else if (was !== is && is !== 0 && was !== 0) blame(`weight of ${storage} was ${was ?? 'nothing'} by somebody else and is overwritten with ${is}`)
             else if (was !== is && is === 0 && was !== ledger.promises.get(`weight:${storage}`)?.previous && ledger.resumedSeq < (raised.get(storage) ?? -1) && (ledger.promises.get(`weight:${storage}`)?.openedSeq ?? 0) < (raised.get(storage) ?? -1)) blame(`weight of ${storage} was raised to ${was ?? 'nothing'} by somebody else and is set to 0 again without a person`)
           }
