@@ -19,6 +19,8 @@ interface World {
   readonly fake: FakeHost
   readonly state: string
   /** One line of Gitaly's log, now or so many seconds ago. */
+  /** A reboot order that was taken in and has not begun. */
+  readonly accept: (id: string) => void
   readonly say: (level: string, msg: string, rest?: object, secondsAgo?: number) => void
   /** A reboot order, its upgrade, Gitaly's stop, the boot and its start with these errors. */
   readonly reboot: (boot: string, errors?: readonly string[], install?: AcceptedOrder['install']) => void
@@ -46,6 +48,7 @@ async function world(t: { teardown: (undo: () => unknown) => void }): Promise<Wo
   let attempt = 0
   return {
     fake, state, say,
+    accept: (id) => { store.accept(accepted(id, 'reboot', []), { epoch: 1, notBeforeMs: 0, notAfterMs: Date.now() + 60_000 }) },
     reboot: (boot, errors = [], install = []) => {
       attempt++
       for (const step of ['upgrade', 'reboot'] as const) {
@@ -254,6 +257,23 @@ void t.test('a process that dies again and again is a crash loop, though each lo
   t.match(await look('run: gitaly: (pid 54) 0s; run: log: (pid 41) 100s'), { status: 'unhealthy', reasons: [{ code: 'SERVICE_UNHEALTHY', text: /crash loop: started 4 times/ }] })
   t.match(await look('down: gitaly: 0s, normally up, want up; run: log: (pid 41) 100s'), { status: 'unhealthy', reasons: [{ text: /crash loop/ }] })
   t.equal((await look('run: gitaly: (pid 54) 31s; run: log: (pid 41) 130s')).status, 'healthy', 'until one has run for half a minute')
+})
+
+void t.test('a host that went down by itself ahead of its order is judged in the boot that it is in: its Gitaly, its kernel and its log since then', async (t) => {
+  const w = await world(t)
+  const store = new OrderStore(w.state)
+  start(w, 'boom of an earlier boot', 600)
+  w.accept('reboot-1-abcdef')
+  w.fake.boot('boot-2')
+  w.say('info', 'Started Gitaly')
+  for (const decided of [false, true]) {
+    if (decided) store.decide('reboot-1-abcdef', { kind: 'cancelled', atMs: Date.now(), by: 'agent', reasons: [] })
+    const verdict = await w.judge({ order: 'reboot-1-abcdef' })
+    t.match(verdict, { status: 'healthy', bootId: 'boot-2' }, decided ? 'cancelled' : 'not decided yet')
+    t.match(evidence(verdict, 'boot'), /one reboot since reboot-1-abcdef; boot boot-2/)
+  }
+  w.fake.write('proc/sys/kernel/osrelease', '6.1.0-0\n')
+  t.match(await w.judge({ order: 'reboot-1-abcdef' }), { status: 'unhealthy' })
 })
 
 void t.test('right after the boot a supervisor that is not there yet is waited for, until the deadline', async (t) => {

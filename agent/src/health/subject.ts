@@ -103,7 +103,7 @@ export class Subject {
       log,
       compared,
       ...this.#packages === undefined ? {} : { packages: this.#packages.fact },
-      ...files === undefined ? {} : { expectation: this.#expectationOf(files) }
+      ...files === undefined ? {} : { expectation: this.#expectationOf(files, look.bootId) }
     }
     const judgement = judge(facts)
     if (judgement.status === 'healthy' && isKnown(log)) this.#comparison?.learn(log.value, compared)
@@ -123,8 +123,10 @@ export class Subject {
     this.#watch = watchHealth(this.#watch, { atMs: uptimeMs, status: 'unknown', serving: false, pid: 0, uptimeS: 0, startedMs: 0 })
   }
 
-  #expectationOf(files: OrderFiles): Expectation {
-    const boots = files.boots.length
+  #expectationOf(files: OrderFiles, bootId: string): Expectation {
+    // A host that went down by itself ahead of its order has been booted since: it is judged as it is, though no boot answers the order.
+    const byItself = files.decision?.kind !== 'begun' && files.accepted !== undefined && files.accepted.bootId !== bootId
+    const boots = byItself ? 1 : files.boots.length
     return {
       orderId: this.orderId,
       bootsSince: this.#sinceLastStart ? Math.min(1, boots) : boots,
