@@ -1,9 +1,11 @@
 // What a person may tell an open window, and what that means in events. Pure; refusals are faults that say what to do
 // instead. Every command carries who, why and what the person saw: a stale view is refused with what changed.
+import { formatDuration } from '@pitstop/shared/duration'
 import { Fault, reason } from '@pitstop/shared/fault'
 import type { Event } from './event.ts'
 import { handedOver } from './fleet-state.ts'
 import { lostWrites } from './lost-writes.ts'
+import { mayBeginUntil } from './order-time.ts'
 import { budgetSpent, failures } from './slots.ts'
 import { type NodePhase, type NodeState, type State, awaitsPerson, labelOf, openObligations } from './state.ts'
 
@@ -25,8 +27,8 @@ export type Command = Said & (
   | { readonly kind: 'hand-over', readonly obligation: string, readonly shown?: string | undefined }
 )
 
-/** @throws Fault NOT_NOW, NOT_FOUND, STALE_VIEW, BUDGET_SPENT, NO_WINDOW, INVALID_INPUT */
-export function command(state: State, said: Command): Event[] {
+/** @param now epoch ms. @throws Fault NOT_NOW, NOT_FOUND, STALE_VIEW, BUDGET_SPENT, NO_WINDOW, INVALID_INPUT */
+export function command(state: State, said: Command, now: number): Event[] {
   if (said.by.trim() === '') throw new Fault('INVALID_INPUT', 'a command needs a name: who are you?')
   if (said.reason.trim() === '') throw new Fault('INVALID_INPUT', `${said.kind} needs a reason`, { hint: 'add --reason "why"' })
   const { phase } = state.window
@@ -54,6 +56,9 @@ export function command(state: State, said: Command): Event[] {
     case 'write-off': {
       const node = nodeNamed(state, said.node, said.seen)
       if (node.phase !== 'failed' && !node.overdue) throw notNow(node, 'only a failed or overdue node can be written off', 'nothing to do')
+      // Its slot would be free for another, and it could go down beside that one.
+      const leftMs = node.steps.reboot?.status === 'intended' ? mayBeginUntil(node.steps.reboot) - now : 0
+      if (leftMs > 0) throw notNow(node, 'its reboot may still begin', `say it again in ${formatDuration(leftMs)}`)
       const debts = openObligations(state).filter((each) => each.node === node.node)
       return [
         { type: 'node-written-off', node: node.node, by, reason: why },

@@ -133,7 +133,7 @@ void t.test('failed, overdue and written-off nodes count; a retry that ends heal
 
 void t.test('commands: who, why, and only what fits', async (t) => {
   const state = stateAfter([{ type: 'node-failed', node: 'a', step: 'check-log', down: true, reasons: [] }, { type: 'window-halted', reasons: [] }])
-  const say = (said: object): Event[] => command(state, { by: 'ada', reason: 'r', ...said } as Parameters<typeof command>[1])
+  const say = (said: object): Event[] => command(state, { by: 'ada', reason: 'r', ...said } as Parameters<typeof command>[1], 0)
   t.throws(() => say({ kind: 'pause', by: '' }), { code: 'INVALID_INPUT' })
   t.throws(() => say({ kind: 'pause', reason: ' ' }), { code: 'INVALID_INPUT' })
   t.throws(() => say({ kind: 'resume' }), { code: 'BUDGET_SPENT' })
@@ -146,7 +146,17 @@ void t.test('commands: who, why, and only what fits', async (t) => {
   t.match(say({ kind: 'retry', node: 'a', mode: 'reboot' }), [{ mode: 'reboot' }])
   t.throws(() => say({ kind: 'write-off', node: 'zzz' }), { code: 'NOT_FOUND' })
   t.throws(() => say({ kind: 'hand-over', obligation: 'weight:q' }), { code: 'NOT_FOUND' })
-  t.throws(() => command(emptyState(sealPlan(planOf())), { kind: 'pause', by: 'a', reason: 'b' }), { code: 'NO_WINDOW' })
+  t.throws(() => command(emptyState(sealPlan(planOf())), { kind: 'pause', by: 'a', reason: 'b' }, 0), { code: 'NO_WINDOW' })
+})
+
+void t.test('who may still go down by an order of ours is not written off: its slot would be free for another', async (t) => {
+  const state = stateAfter([
+    { type: 'slot-taken', node: 'a' }, { type: 'step-intended', node: 'a', step: 'reboot', attempt: 1, facts: { orderId: 'reboot-1-x', notAfter: 100_000, bootId: 'b' } },
+    { type: 'node-overdue', node: 'a', reasons: [] }
+  ])
+  const writeOff = (now: number): Event[] => command(state, { kind: 'write-off', node: 'a', by: 'ada', reason: 'r' }, now)
+  t.throws(() => writeOff(90_000), { code: 'NOT_NOW', message: /its reboot may still begin/, hint: 'say it again in 15s' })
+  t.match(writeOff(105_000), [{ type: 'node-written-off' }])
 })
 
 void t.test('a weight is payable when its node is healthy or was never hurt, and at no other time', async (t) => {
@@ -189,7 +199,7 @@ void t.test('the audit names every difference and what the journal knows of it',
 void t.test('the audit names who took a promise over, and why', async (t) => {
   const owed: Event = { type: 'obligation-opened', id: 'weight:a', kind: 'weight', subject: 'a', node: 'a', previous: 5 }
   const facts = { weights: {}, scheduleActive: true, hosts: new Map(), takenOver: new Map(), now: 0 }
-  const handed = command(stateAfter([owed]), { kind: 'hand-over', obligation: 'weight:a', by: 'ada', reason: 'retired', shown: shownNow({ kind: 'weight', previous: 5 }, 0) })
+  const handed = command(stateAfter([owed]), { kind: 'hand-over', obligation: 'weight:a', by: 'ada', reason: 'retired', shown: shownNow({ kind: 'weight', previous: 5 }, 0) }, 0)
   t.match(handed, [{ how: 'void', by: 'ada', text: 'handed over to ada: retired (then GitLab shows 0, it was 5)' }])
   const opened: Event = { type: 'window-opened', window: 2, by: 'a', reason: 'r', closesAt: 9, weights: { a: 5 }, assignerActive: true }
   t.match(audit(stateAfter([opened, owed, ...handed]), { ...facts, weights: { a: 0 } }), [{ text: 'weight of a: 5 at opening, 0 now (handed over to ada: retired (then GitLab shows 0, it was 5))' }])

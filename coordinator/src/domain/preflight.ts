@@ -5,13 +5,11 @@ import { explainAlerts } from './alert-gate.ts'
 import { type AlertSurvey, explainSurvey } from './alert-survey.ts'
 import { namedHint } from './named-hint.ts'
 import type { AlertReading, GitLabReading, HostView } from './observed.ts'
+import { clockOffsetMs } from './order-time.ts'
 import type { Plan, PlanNode } from './plan.ts'
 
 /** Certificates and tokens must outlive closing by this much: the night may get long. */
 export const outliveMs = 24 * 3_600_000
-
-/** As at the final check (runbook/order.ts), and what agents allow unless configured otherwise. */
-const clockToldMs = 5000
 
 export interface PreflightFacts {
   readonly now: number
@@ -102,7 +100,7 @@ function judgeHost(node: PlanNode, facts: PreflightFacts, closesAt: number, prob
   if (host.certificateExpiresAt > 0 && host.certificateExpiresAt < closesAt + outliveMs) {
     problems.push(reason('CERTIFICATE_EXPIRES', `the certificate of ${node.node} ends ${formatDuration(Math.max(0, host.certificateExpiresAt - facts.now))} from now, before closing + ${formatDuration(outliveMs)}`))
   }
-  if (Math.abs(host.clockOffsetMs) > clockToldMs) {
+  if (Math.abs(host.clockOffsetMs) > clockOffsetMs) {
     warnings.push(reason('CLOCK_OFF', `the clock of ${node.node} is ${formatDuration(Math.abs(Math.round(host.clockOffsetMs)))} ${host.clockOffsetMs < 0 ? 'behind' : 'ahead of'} the coordinator's: it would be postponed`,
       'check chrony or systemd-timesyncd on the host; if other hosts are off alike, on the coordinator\'s machine'))
   }

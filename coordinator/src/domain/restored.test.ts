@@ -156,12 +156,12 @@ void t.test('a restored window asks for a person\'s word in whichever phase it i
   for (const phase of [[{ type: 'window-aborted', by: 'bob', reason: 'r' }], [{ type: 'window-closing', reasons: [] }], [{ type: 'window-settling' }]] as const) {
     const state = journal(opened, { type: 'window-rolling' }, ...phase, ...pauseRestored(journal(opened), why))
     t.equal(labelOf(state), 'paused')
-    t.match(command(state, { kind: 'abort', ...said }), [{ type: 'window-aborted' }])
-    const resumed = command(state, { kind: 'resume', ...said })
+    t.match(command(state, { kind: 'abort', ...said }, 0), [{ type: 'window-aborted' }])
+    const resumed = command(state, { kind: 'resume', ...said }, 0)
     t.match(resumed, [{ type: 'window-unpaused' }])
     t.equal(awaitsPerson(journal(opened, { type: 'window-rolling' }, ...phase, ...pauseRestored(journal(opened), why), ...resumed)), false)
   }
-  t.throws(() => command(journal(opened, { type: 'window-settling' }), { kind: 'abort', ...said }), { code: 'NOT_NOW' })
+  t.throws(() => command(journal(opened, { type: 'window-settling' }), { kind: 'abort', ...said }, 0), { code: 'NOT_NOW' })
 })
 
 void t.test('where the file and the journal do not agree on what was before, a person is told of both, and the journal\'s is not paid', async (t) => {

@@ -181,7 +181,7 @@ export class Coordinator {
       this.#requireStill(epoch)
     }
     if (this.#open === null) throw new Fault('NO_WINDOW', 'no window is open')
-    await this.#open.journal.append((state) => command(state, said))
+    await this.#open.journal.append((state) => command(state, said, this.#parts.clock.now()))
   }
 
   /** @returns what GitLab shows of the promise now: whoever takes it over should know. @throws Fault as command() does */
@@ -195,7 +195,7 @@ export class Coordinator {
     this.#requireStill(epoch)
     if (isFoundId(id)) await this.#clear(epoch, id, said, shown)
     else if (this.#open === null) throw new Fault('NO_WINDOW', 'no window is open')
-    else await this.#open.journal.append((state) => command(state, { ...said, shown }))
+    else await this.#open.journal.append((state) => command(state, { ...said, shown }, this.#parts.clock.now()))
     return shown
   }
 

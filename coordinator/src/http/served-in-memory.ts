@@ -89,7 +89,7 @@ export class ServedInMemory implements Served {
 
   async command(said: Command): Promise<void> {
     if (this.#state === null) throw new Fault('NO_WINDOW', 'no window is open')
-    this.record(...command(this.#state, said))
+    this.record(...command(this.#state, said, Date.now()))
   }
 
   async handOver(said: Extract<Command, { kind: 'hand-over' }>): Promise<string> {

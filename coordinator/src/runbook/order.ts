@@ -5,6 +5,7 @@ import { type Reason, reason } from '@pitstop/shared/fault'
 import { type OrderRequest, orderKey } from '../domain/effect.ts'
 import type { Event, StepFacts } from '../domain/event.ts'
 import { type OrderView, stillCounts } from '../domain/observed.ts'
+import { mayBeginUntil } from '../domain/order-time.ts'
 import type { StepState } from '../domain/state.ts'
 import { type Next, type View, act, stepOf, wait } from './step.ts'
 
@@ -12,9 +13,6 @@ type OrderStep = OrderRequest['step']
 
 /** An agent that did not answer, or whose answer settled nothing, is asked again after this long. */
 const askAgainMs = 1000
-
-/** A host's clock that differs more than this makes every not-after a guess: the final check refuses it. */
-export const clockOffsetMs = 5000
 
 /** A lost order must begin within this time or never: so a doubt ends even if nobody ever answers for it. */
 export const startWithinMs = 60_000
@@ -70,7 +68,7 @@ export function reattach(view: View, step: OrderStep, intended: StepState): Orde
 export function absentIsProof(view: View, intended: StepState): boolean {
   if (overtaken(view, intended)) return true
   const { observed, now } = view
-  const over = (intended.facts.notAfter ?? 0) + clockOffsetMs
+  const over = mayBeginUntil(intended)
   // Our own clock may have been set forward since: the host's has not, so that much time must also have gone by.
   return now > over && observed.ageMs({ seq: intended.intendedSeq, at: intended.intendedAt }, now) > over - intended.intendedAt
 }
