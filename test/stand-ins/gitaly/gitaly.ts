@@ -166,6 +166,8 @@ await new Promise<void>((resolve) => {
     resolve()
   })
 })
+// Whoever reads our word for it may be late when the processors are busy.
+const sinceMs = Date.now()
 log.info('listening at address', { address: '/var/opt/gitlab/gitaly/gitaly.socket', schema: 'unix' })
 log.info('listening at address', { address: gitaly.listen, schema: gitaly.tls === undefined ? 'tcp' : 'tls' })
 log.info('listening at address', { address: '/var/opt/gitlab/gitaly/run/gitaly-1/sock.d/intern', schema: 'unix' })
@@ -174,9 +176,9 @@ metrics.on('error', (error) => { log.error('Unable to serve prometheus', { error
 metrics.listen(Number(metricsPort), metricsHost)
 log.info('starting prometheus listener', { address: gitaly.metrics })
 if (!isOld) log.info('Started Gitaly', { duration_ms: Math.round(performance.now()) })
-witness('gitaly-serving')
+witness('gitaly-serving', { sinceMs })
 try {
-  writeSync(3, '!')
+  writeSync(3, String(sinceMs))
 } catch {
   // Started by hand, nobody listens there.
 }

@@ -5,8 +5,8 @@ import type { MachineEvent } from '../host/history.ts'
 
 const file = process.env['PITSTOP_STAND_IN_WITNESS']
 
-export function witness(event: MachineEvent['event']): void {
+export function witness(event: MachineEvent['event'], facts: Readonly<Record<string, number>> = {}): void {
   if (file === undefined) return
-  const record: MachineEvent = { at: new Date().toISOString(), event, boot_id: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), pid: process.pid }
+  const record: MachineEvent = { at: new Date().toISOString(), event, boot_id: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), pid: process.pid, ...facts }
   appendFileSync(file, `${JSON.stringify(record)}\n`)
 }

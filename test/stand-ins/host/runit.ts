@@ -71,7 +71,7 @@ export function createRunit({ root, settings, environment, tell }: Surroundings)
       stream?.on('data', (text: string) => { log.write(text) })
     }
     // Not part of Gitaly: the stand-in says here that it listens, also when its log level hides the line.
-    process_.stdio[3]?.on('data', () => { tell('gitaly-serving', { pid: process_.pid ?? 0 }) })
+    process_.stdio[3]?.on('data', (since: Buffer) => { tell('gitaly-serving', { pid: process_.pid ?? 0, sinceMs: Number(since) }) })
     process_.on('error', () => undefined)
     // `close`, not `exit`: all it has said is in the log before anyone sees it down.
     process_.on('close', (code, signal) => {
