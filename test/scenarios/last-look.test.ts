@@ -202,3 +202,25 @@ void t.test('drained anew, a node is rebooted no sooner than new projects have s
   t.equal(reboots(world, first), 2)
   t.same(checkHistory(world), [])
 })
+
+for (const what of ['assigner', 'weight'] as const) void t.test(`GitLab answers slowly, and ${what === 'assigner' ? 'the assigner is enabled' : 'its weight is raised'} while a node is at its last look: it steps back`, async (t) => {
+  const world = await World.opened({ nodes: 3, policy: { groupSize: 1, prepareAhead: 1 } })
+  await world.until(() => world.node(0).steps.upgrade?.status === 'intended')
+  world.gitlab.readMs = 600
+  await world.until(() => world.phase(0) === 'down')
+  if (what === 'assigner') world.gitlab.setScheduleAs('bob', true)
+  else world.gitlab.writeAs('bob', { [world.host(0).node]: 7 })
+  t.ok(await world.clock.runUntil(() => world.has('slot-returned'), minutes))
+  t.ok(world.host(0).up)
+  t.same(checkHistory(world), [])
+})
+
+void t.test('GitLab answers more slowly than a final check may be old: nothing goes down, and an abort ends the window', async (t) => {
+  const world = await World.opened({ nodes: 3, policy: { groupSize: 1, prepareAhead: 1 } })
+  world.gitlab.readMs = 3500
+  await world.until(() => world.phase(0) === 'down')
+  t.notOk(await world.clock.runUntil(() => !world.host(0).up, 5 * minutes))
+  await world.say({ kind: 'abort' })
+  await world.untilClosed()
+  t.same(checkHistory(world), [])
+})

@@ -1,8 +1,9 @@
 // One backup that is put back more than once, in the simulated world: whoever has seen to a restore has seen to it for every
 // machine, and for the process that lives on. And what a machine that only stood by remembers afterwards.
+import { Fault } from '@pitstop/shared/fault'
 import t from 'tap'
 import { type Seat, bootOn, severalMachines } from '../world/machines.ts'
-import { type World, minutes } from '../world/world.ts'
+import { World, minutes } from '../world/world.ts'
 
 const told = ({ store }: World): number => store.rows.filter(({ recorded }) => (recorded.event as { readonly type: string }).type === 'store-restored').length
 
@@ -165,4 +166,45 @@ void t.test('a word that was said about the first restore does not count for the
   await putBack()
   t.equal(await world.settle(said), 'STALE_VIEW')
   t.not(world.state().window.pause, null)
+})
+
+for (const planKept of [true, false]) for (const why of ['lands later', 'GitLab away'] as const) void t.test(`what the first restore learnt of a drain (${why}, its plan ${planKept ? 'in' : 'not in'} the copy) the second does not forget: it is told before a window is opened`, async (t) => {
+  const world = new World({ nodes: 3, policy: { groupSize: 1, prepareAhead: 1, settleMs: 10 * minutes } })
+  const { node } = world.host(0)
+  world.memories = new Map()
+  await world.boot()
+  if (planKept) await world.makePlan()
+  const older = world.store.copy()
+  await world.clock.runUntil(() => false, 1000)
+  if (!planKept) await world.makePlan()
+  let lost = why === 'lands later' ? 1 : 0
+  world.gitlab.faults.writeGoes = () => lost-- > 0 ? { landsAfterMs: 20_000 } : 'well'
+  await world.openWindow()
+  await world.until(() => world.node(0).steps['zero-weight']?.status === (why === 'lands later' ? 'intended' : 'done'))
+  await world.clock.runUntil(() => false, 1000)
+  let away = why === 'GitLab away'
+  const port = world.gitlab.port.bind(world.gitlab)
+  world.gitlab.port = (asker) => {
+    const gitlab = port(asker)
+    return { ...gitlab, readWeights: () => away ? Promise.reject(new Fault('GITLAB_UNREACHABLE', 'away')) : gitlab.readWeights() }
+  }
+  world.kill()
+  world.putBackStore(older)
+  world.memories.clear()
+  world.glass.clear()
+  await world.boot()
+  const later = world.store.copy()
+  await world.settle(world.coordinator.freeze('ada', 'a row that the second copy lacks'))
+  await world.settle(world.coordinator.unfreeze('ada', 'and another'))
+  world.kill()
+  world.putBackStore(later)
+  await world.boot()
+  t.equal(told(world), 2)
+  await world.clock.runUntil(() => false, 2 * minutes)
+  away = false
+  t.equal(world.gitlab.weights[node], 0)
+  world.gitlab.setScheduleAs('ada', true)
+  for (const { id, kind } of await world.settle(world.coordinator.lostPromises())) if (kind === 'assigner') await world.say({ kind: 'hand-over', obligation: id })
+  await world.makePlan()
+  await t.rejects(world.openWindow(), { code: 'STORE_RESTORED', message: new RegExp(`found:weight:${node}`) })
 })

@@ -32,10 +32,8 @@ export interface FleetState {
   readonly restoredSeq: number
   /** Why that was. */
   readonly restoredWhy: readonly Reason[]
-  /** Orders of a lost time that were told when they were found: known, though no intent of them is journaled. */
-  readonly toldOrders: ReadonlySet<string>
-  /** Of these, those that were found last. */
-  readonly restoredOrders: ReadonlySet<string>
+  /** Orders of a lost time that were told when they were found, each with the seq of that: known, though no intent of them is journaled. */
+  readonly toldOrders: ReadonlyMap<string, number>
   /** Of these, those whose plan the store does not hold. */
   readonly lostPlans: readonly LostPlanOrder[]
   /** Release of the coordinator that acted last, as far as it is told. */
@@ -46,7 +44,7 @@ export interface FleetState {
 /** promises: how many of those that it had lost no person has settled yet. */
 export interface Restored { readonly at: number, readonly reasons: readonly Reason[], readonly promises: number }
 
-export const noFleet: FleetState = { frozen: null, found: new Map(), takenOver: new Map(), past: new Set(), restoredAt: null, restoredSeq: 0, restoredWhy: [], toldOrders: new Set(), restoredOrders: new Set(), lostPlans: [], release: null, seq: 0 }
+export const noFleet: FleetState = { frozen: null, found: new Map(), takenOver: new Map(), past: new Set(), restoredAt: null, restoredSeq: 0, restoredWhy: [], toldOrders: new Map(), lostPlans: [], release: null, seq: 0 }
 
 export const foldFleet = (journal: readonly Recorded<FleetEvent>[], from: FleetState = noFleet): FleetState => journal.reduce(apply, from)
 
@@ -56,7 +54,7 @@ function apply(state: FleetState, { seq, at, event }: Recorded<FleetEvent>): Fle
     case 'frozen': return { ...next, frozen: { by: event.by, reason: event.reason } }
     case 'unfrozen': return { ...next, frozen: null }
     case 'lease-taken': return { ...next, release: event.release ?? null }
-    case 'store-restored': return { ...next, past: new Set([...state.past, event.was, ...event.ended ?? []]), restoredAt: at, restoredSeq: seq, restoredWhy: event.reasons, toldOrders: new Set([...state.toldOrders, ...event.orders ?? []]), restoredOrders: new Set(event.orders), lostPlans: event.lostPlans ?? [] }
+    case 'store-restored': return { ...next, past: new Set([...state.past, event.was, ...event.ended ?? []]), restoredAt: at, restoredSeq: seq, restoredWhy: event.reasons, toldOrders: new Map([...state.toldOrders, ...(event.orders ?? []).map((id) => [id, seq] as const)]), lostPlans: [...state.lostPlans, ...event.lostPlans ?? []] }
     case 'obligation-found': {
       const { id, kind, subject, node, previous, text } = event
       return { ...next, found: new Map(state.found).set(id, { id, kind, subject, node, previous, text, foundAt: at }) }

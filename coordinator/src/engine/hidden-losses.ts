@@ -25,7 +25,7 @@ export interface HiddenLossesParts {
   readonly tell: (found: Omit<FoundObligation, 'foundAt'>) => Promise<void>
 }
 
-/** What agents had at the restore, and the plans that the store holds. */
+/** What agents had at the restores since a window was opened last, and the plans that the store holds. */
 interface KnownAtRestore { readonly strange: readonly StrangeOrder[], readonly plans: readonly State[] }
 
 export class HiddenLosses {
@@ -54,10 +54,10 @@ export class HiddenLosses {
     await this.#tellAll(state, await this.#knownAtRestore(), what)
   }
 
-  /** What agents had when the store was put back between windows may have lost its weight. Once a window was opened since, its journal says so. @throws Fault STORE_RESTORED */
+  /** What agents had when the store was put back between windows may have lost its weight. @throws Fault STORE_RESTORED */
   async requireNoneBeforeOpening(): Promise<void> {
     const known = await this.#knownAtRestore()
-    if (known.strange.length === 0 || known.plans.some(({ window }) => window.openedSeq > this.#parts.fleet.state.restoredSeq)) return
+    if (known.strange.length === 0) return
     this.requireLanded()
     await this.#tellAll(null, known, 'a window is opened')
   }
@@ -73,10 +73,13 @@ export class HiddenLosses {
   }
 
   async #knownAtRestore(): Promise<KnownAtRestore> {
-    const { fleet: { state: { restoredOrders, lostPlans } }, plans } = this.#parts
-    if (restoredOrders.size === 0) return { strange: [], plans: [] }
+    const { fleet: { state: { toldOrders, lostPlans } }, plans } = this.#parts
+    if (toldOrders.size === 0) return { strange: [], plans: [] }
     const readable = await plans.readable()
-    return { strange: [...ordersNamed(readable, restoredOrders), ...lostPlans.map((each) => ({ ...each, status: 'told at the restore' }))], plans: readable }
+    // Whatever restore told them: those that were told before the last opening were held against GitLab then.
+    const lastOpened = Math.max(0, ...readable.map(({ window }) => window.openedSeq))
+    const ids = new Set([...toldOrders].flatMap(([id, seq]) => (seq > lastOpened ? [id] : [])))
+    return { strange: [...ordersNamed(readable, ids), ...lostPlans.filter(({ id }) => ids.has(id)).map((each) => ({ ...each, status: 'told at the restore' }))], plans: readable }
   }
 
   async #tellAll(state: State | null, known: KnownAtRestore, what: string): Promise<void> {

@@ -180,7 +180,7 @@ async function loadPlan(store: Store, hash: string, { toldOrders }: FleetState):
   const stored = await store.readPlan(hash)
   if (stored === null) throw new Fault('STORE_CORRUPT', `the store has a window for plan ${hash} and not the plan`)
   const events = await store.read<Event>(hash)
-  return { state: fold(stored, events), orders: new Set([...toldOrders, ...ordersIn(events)]) }
+  return { state: fold(stored, events), orders: new Set([...toldOrders.keys(), ...ordersIn(events)]) }
 }
 
 const ordersIn = (events: readonly Recorded<Event>[]): string[] => events.flatMap(({ event }) => (event.type === 'step-intended' && event.facts.orderId !== undefined ? [event.facts.orderId] : []))
@@ -202,7 +202,7 @@ async function askedAbout(store: Store, { fleet, state, orders }: Loaded, now: n
     const loaded = loadPlan(store, hash, fleet)
     return plan.closesAt > now ? await loaded : await loaded.catch((error: unknown) => { name(`plan ${hash.slice(0, 12)}`, error); return null })
   }))
-  return { unread, plans: [...state === null ? [] : [state], ...others.flatMap((each) => each?.state ?? [])], orders: new Set([...fleet.toldOrders, ...orders, ...others.flatMap((each) => [...each?.orders ?? []])]) }
+  return { unread, plans: [...state === null ? [] : [state], ...others.flatMap((each) => each?.state ?? [])], orders: new Set([...fleet.toldOrders.keys(), ...orders, ...others.flatMap((each) => [...each?.orders ?? []])]) }
 }
 
 /** Asked when an agent names it: whoever acted until now may have made it meanwhile. One that cannot be read is there. */

@@ -14,7 +14,7 @@ import { isCountedAsDown, noRoom } from './room-in-group.ts'
 import { type Next, type NodeStep, type View, act, done, record, stepOf, wait } from './step.ts'
 import { stoppedUnordered } from './unordered-stop.ts'
 
-/** A final check older than this is made again. */
+/** A final check that says "go" and is older than this is made again. */
 const freshMs = 3000
 
 export const pointOfNoReturn: NodeStep = {
@@ -35,7 +35,9 @@ export const pointOfNoReturn: NodeStep = {
       return against.length > 0 ? record(...stepBack(view, against, 'wait')) : drain
     }
     const check = observed.finalChecks.get(self.node)
-    if (check === undefined || check.slotSeq !== self.slotTakenSeq || !stillCounts(check.at, freshMs, now)) return act({ kind: 'final-check', node: self.node })
+    // Only a "go" grows old: a GitLab that answers slowly would have it made again and again, and never step back, whatever it says.
+    const isOld = check?.otherwise === 'go' && !stillCounts(check.at, freshMs, now)
+    if (check === undefined || check.slotSeq !== self.slotTakenSeq || isOld) return act({ kind: 'final-check', node: self.node })
     // A pause or a halt may have been journaled since the check was made.
     const gates = gatesOf(view)
     if (check.otherwise === 'go') return gates.length === 0 ? done : record(...stepBack(view, gates, 'wait'))
