@@ -39,7 +39,8 @@ export class Seats {
 
   /** The store is put back to an older copy, as the documents say: first everybody is stopped. @returns whether anything was lost. */
   putBack(copy: StoreCopy): boolean {
-    if (this.#over || this.#world.store.rows.length === copy.rows) return false
+    // Put back to a time before this copy was made, the store does not hold the rows of it any more.
+    if (this.#over || this.#world.store.rows.length <= copy.rows) return false
     // Who only took the lease and died over it did not act.
     const remembers = (seat: Seat): number => this.#world.memories?.get(seat.machine)?.seq ?? 0
     // A standby has seen as much of the journal as whoever acted, or a row more; it has promised nothing.
