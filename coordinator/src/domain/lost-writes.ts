@@ -10,16 +10,22 @@ import { type Weights, handedOverMeanwhile } from './weights.ts'
 
 type Intent = NonNullable<WriteInDoubt['intent']>
 
-/** What GitLab shows. scheduleActive null: there is no assigner. */
-export interface Shown { readonly weights: Weights, readonly scheduleActive: boolean | null }
+/** What GitLab shows, of what it was asked for: the assigner may live in another GitLab, and neither waits for the other. scheduleActive null: there is no assigner. */
+export interface Shown { readonly weights?: Weights, readonly scheduleActive?: boolean | null }
 
 /** Of a journal that is lost nothing can be concluded: its writes are waited out. Those that are on their way are among these. */
 export const lostWrites: (state: State) => readonly Intent[] = perState((state) => [...state.writesInDoubt.values()].flatMap(({ intent }) => intent ?? []))
 
-/** GitLab shows what each of them would have left. */
-export const allArrived = (state: State, shown: Shown): boolean => lostWrites(state).every((intent) => arrived(state, intent, shown))
+export const isOfWeights = ({ node }: Intent): boolean => node !== null
 
-export const outcomeOfLost = (state: State, shown: Shown): readonly Event[] => lostWrites(state).flatMap((intent) => {
+/** Those that the reading is about. */
+const told = (state: State, { weights, scheduleActive }: Shown): readonly Intent[] =>
+  lostWrites(state).filter((intent) => (isOfWeights(intent) ? weights : scheduleActive) !== undefined)
+
+/** GitLab shows what each of them would have left. */
+export const allArrived = (state: State, shown: Shown): boolean => told(state, shown).every((intent) => arrived(state, intent, shown))
+
+export const outcomeOfLost = (state: State, shown: Shown): readonly Event[] => told(state, shown).flatMap((intent) => {
   const { step, node } = intent
   const { status, intendedSeq } = (node === null ? state.windowSteps[step] : state.nodes.get(node)?.steps[step as keyof NodeSteps]) ?? {}
   // A retry, or another window, has forgotten the step: it is begun anew, and this outcome is not its own.
@@ -34,7 +40,7 @@ export const outcomeOfLost = (state: State, shown: Shown): readonly Event[] => l
 type NodeSteps = NonNullable<ReturnType<State['nodes']['get']>>['steps']
 
 /** What is owed by what the write has left, and what is not any more. */
-function owed(state: State, { step, seq, weights }: Intent, { weights: read, scheduleActive }: Shown): readonly Event[] {
+function owed(state: State, { step, seq, weights }: Intent, { weights: read = {}, scheduleActive }: Shown): readonly Event[] {
   // What a person took over in an earlier window has been theirs since.
   const isOfThisWindow = seq > state.window.openedSeq
   switch (step) {
@@ -52,7 +58,7 @@ function owed(state: State, { step, seq, weights }: Intent, { weights: read, sch
   }
 }
 
-function arrived(state: State, { step, weights }: Intent, { weights: read, scheduleActive }: Shown): boolean {
+function arrived(state: State, { step, weights }: Intent, { weights: read = {}, scheduleActive }: Shown): boolean {
   if (step === 'pause-assigner') return scheduleActive === false
   if (step === 'resume-assigner') return scheduleActive === (state.obligations.get(assignerObligation)?.previous ?? null)
   const sent = Object.entries(weights)
@@ -60,7 +66,7 @@ function arrived(state: State, { step, weights }: Intent, { weights: read, sched
   return sent.length > 0 && sent.every(([storage, weight]) => read[storage] === weight)
 }
 
-function inWords({ node, weights }: Intent, { weights: read, scheduleActive }: Shown): string {
+function inWords({ node, weights }: Intent, { weights: read = {}, scheduleActive }: Shown): string {
   if (node === null) return `the assigner ${scheduleActive === true ? 'active' : 'inactive'}`
   return Object.keys(weights).map((storage) => `${storage} at ${read[storage] ?? 'nothing'}`).join(', ') || `what it shows of ${node}`
 }

@@ -5,7 +5,7 @@ import type { FaultCode } from '@pitstop/shared/fault-table'
 import { audit } from '../domain/audit.ts'
 import type { Effect } from '../domain/effect.ts'
 import type { Event } from '../domain/event.ts'
-import { allArrived, outcomeOfLost } from '../domain/lost-writes.ts'
+import { type Shown, allArrived, isOfWeights, lostWrites, outcomeOfLost } from '../domain/lost-writes.ts'
 import type { GitLabReading, HostView, Observed } from '../domain/observed.ts'
 import { isAssignerOff, pausedAfterHandOver, planScheduleWrite } from '../domain/schedule.ts'
 import { type State, assignerObligation, stillHolds } from '../domain/state.ts'
@@ -125,16 +125,25 @@ export async function writeWeights(hands: Hands, { changes }: Extract<Effect, { 
   })
 }
 
-/** A reading that is asked for when none of them can land any more. What a write would have left and GitLab does not show is asked for again. */
+/**
+ * Readings that are asked for when none of them can land any more. What a write would have left and GitLab does not show is asked for
+ * again. Only what was to be written is read, and each ends by its own reading: no weight waits for a schedule that cannot be read.
+ */
 export async function settleWrites(hands: Hands): Promise<void> {
   const { gitlab, journal } = hands
   await attempt(hands, async () => {
     requireSettled(hands)
-    const found = await confirmed(hands, async () => {
-      const [weights, schedule] = await Promise.all([gitlab.readWeights(), gitlab.hasAssigner ? gitlab.readSchedule() : null])
-      return { weights, scheduleActive: schedule?.active ?? null }
-    }, (shown) => !allArrived(journal.state, shown))
-    await journal.append((state) => outcomeOfLost(state, found))
+    const lost = lostWrites(journal.state)
+    const readings: (() => Promise<Shown>)[] = []
+    if (lost.some(isOfWeights)) readings.push(async () => ({ weights: await gitlab.readWeights() }))
+    if (!lost.every(isOfWeights)) readings.push(async () => ({ scheduleActive: gitlab.hasAssigner ? (await gitlab.readSchedule()).active : null }))
+    const faults: Fault[] = []
+    for (const reading of readings) {
+      const shown = await confirmed(hands, reading, (shown) => !allArrived(journal.state, shown)).catch((error: unknown) => { faults.push(asFault(error)) })
+      if (shown !== undefined) await journal.append((state) => outcomeOfLost(state, shown))
+    }
+    const [fault] = faults
+    if (fault !== undefined) throw fault
   })
 }
 
