@@ -7,12 +7,18 @@ import type { VirtualClock } from './virtual-clock.ts'
 /** How a write goes. `partly`: the answer says well, and of what was to change the first key stays as it was. `error`: GitLab says 502, and did what it was asked or did not. */
 export type WriteGoes = 'well' | 'partly' | 'refused' | 'forbidden' | 'lost-before' | 'lost-after' | 'error-before' | 'error-after' | { readonly landsAfterMs: number }
 
+type ReadGoes = 'well' | 'stale' | keyof typeof readFaults
+
+const readFaults = {
+  error: ['GITLAB_ERROR', 'GitLab answered 502'], limited: ['GITLAB_RATE_LIMITED', 'GitLab limits the request rate'], 'token-ended': ['GITLAB_TOKEN', 'GitLab answered 401']
+} as const
+
 export interface GitLabFaults {
   /** Called at each weight write: how this one goes. */
   writeGoes: (count: number) => WriteGoes
   scheduleGoes: (count: number) => WriteGoes
   /** stale: weights come from a replica that has not heard of pitstop's last write. */
-  readGoes: (count: number, what: 'weights' | 'other') => 'well' | 'error' | 'limited' | 'stale'
+  readGoes: (count: number, what: 'weights' | 'other') => ReadGoes
 }
 
 /** Who asks, and how the world sees its lease and its break-glass file. */
@@ -75,7 +81,8 @@ export class SimulatedGitLab {
       const goes = this.faults.readGoes(++this.#reads, what)
       if (goes !== 'well' && goes !== 'stale') {
         this.#tell({ what: 'gitlab-failed', by })
-        throw goes === 'limited' ? new Fault('GITLAB_RATE_LIMITED', 'GitLab limits the request rate') : new Fault('GITLAB_ERROR', 'GitLab answered 502')
+        const [code, text] = readFaults[goes]
+        throw new Fault(code, text)
       }
       return answer(goes === 'stale')
     }

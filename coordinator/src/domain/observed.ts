@@ -117,8 +117,8 @@ export interface Observed {
   readonly gitlabFault: { readonly reason: Reason, readonly at: number } | null
   /** Null: no gate on alerts is configured, and none is read. `fault`: the last reading failed at `at`. */
   readonly alerts: { readonly reading: AlertReading | null, readonly fault: { readonly reason: Reason, readonly at: number } | null } | null
-  /** The last weight or schedule write, begun at `seq`, failed at `at`; nothing is written before `retryAt`. */
-  readonly writeFault: { readonly reason: Reason, readonly at: number, readonly seq: number, readonly retryAt: number } | null
+  /** The last weight or schedule write, begun at `seq`, failed at `at`; nothing is written before `retryAt`. isOfLost: it was the reading of what lost writes have left. */
+  readonly writeFault: { readonly reason: Reason, readonly at: number, readonly seq: number, readonly retryAt: number, readonly isOfLost: boolean } | null
   /** For how long a write whose answer was lost may still land, by the clock that never jumps: the journal has only the other. Live. */
   readonly lostWrite: { leftMs(): number }
   /** Weights that a restored store had lost and no person has settled yet. Live. */

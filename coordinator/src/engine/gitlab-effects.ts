@@ -143,7 +143,7 @@ export async function settleWrites(hands: Hands): Promise<void> {
       if (shown !== undefined) await journal.append((state) => outcomeOfLost(state, shown))
     }
     const [fault] = faults
-    if (fault !== undefined) throw fault
+    if (fault !== undefined) throw Object.assign(fault, { isOfLost: true })
   })
 }
 
@@ -213,7 +213,7 @@ async function attempt(hands: Hands, work: () => Promise<void>): Promise<void> {
   } catch (error) {
     const fault = asFault(error)
     if (!fault.code.startsWith('GITLAB_') && !refusals.has(fault.code)) throw fault
-    hands.observe({ writeFault: pauseFor(hands, fault.toReason(), seq, retryDelay(fault)) })
+    hands.observe({ writeFault: { ...pauseFor(hands, fault.toReason(), seq, retryDelay(fault)), isOfLost: 'isOfLost' in fault } })
     return
   }
   if (hands.observed().refusedChanges.size === 0) hands.observe({ writeFault: null })
@@ -222,7 +222,7 @@ async function attempt(hands: Hands, work: () => Promise<void>): Promise<void> {
 /** @param seq of the journal when the write was begun. */
 function pauseFor({ clock }: Hands, reason: Reason, seq: number, ms = retryAfterMs): NonNullable<Observed['writeFault']> {
   const at = clock.now()
-  return { reason, at, seq, retryAt: at + ms }
+  return { reason, at, seq, retryAt: at + ms, isOfLost: false }
 }
 
 /** Ms that GitLab asked us to wait, or our own. */

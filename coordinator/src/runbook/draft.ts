@@ -104,6 +104,13 @@ export class Draft {
     }
   }
 
+  /** In place of what has its key already. */
+  takeInstead(next: Next): void {
+    if (next.kind !== 'do') return
+    this.#effects.delete(effectKey(next.effect))
+    this.take(next, null)
+  }
+
   decision(): Decision {
     const { frozen } = this.observed
     if (frozen !== null) this.#windowWhy.push(reason('FROZEN', `frozen by ${frozen.by}: ${frozen.reason}`))

@@ -15,6 +15,7 @@ import { raisedByOthers } from '../domain/weights.ts'
 import { watchAlerts } from './alerts.ts'
 import { drainPipelines, observeGitlab, pauseAssigner, resumeAssigner } from './assigner.ts'
 import type { Draft } from './draft.ts'
+import { weightsStayUnread } from './lost-writes.ts'
 import { seenSinceRestore } from './seen-since-restore.ts'
 import { mayWrite } from './zero-weight.ts'
 
@@ -123,6 +124,7 @@ export function settling(draft: Draft): void {
   if (open.length > 0 && !assignerPayable(draft.state, lost)) draft.because(null, [reason('NOT_NOW', `${open.length} promises are not paid yet${lost === 0 ? '' : `, and ${lost} weights that the restored store had lost are not settled`}`, 'see pitstop obligations')])
   // Who relapses is drained again: the assigner must not write beside that, and no audit is made of it.
   else if (draft.awaitsDrain) draft.because(null, [reason('WAITING', 'a node that failed is being taken out of weights anew'), ...draft.observed.writeFault === null ? [] : [draft.observed.writeFault.reason]])
+  else if (open.length > 0 && returning.length === 0 && weightsStayUnread(draft)) draft.takeInstead(resumeAssigner({ state: draft.state, observed: draft.observed, now: draft.now }))
   // What a lost write has left may have to be put back; why it is not known yet has been said.
   else if (lostWrites(draft.state).length > 0) return
   else if (returning.length > 0) draft.because(null, [reason('WAITING', `${returning.map(({ node }) => node).join(', ')} came back late and is still being watched`)])
