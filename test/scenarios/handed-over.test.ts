@@ -86,6 +86,31 @@ void t.test('the assigner shown active, that is paused after the hand-over, is e
   t.same(checkHistory(world), [])
 })
 
+for (const goes of ['well', 'lost-after'] as const) {
+  void t.test(`a weight shown at 0 (its drain went ${goes}) and taken over so stays at 0`, async (t) => {
+    const world = await drainedInDoubt(goes)
+    t.match(await handOver(world, weight), /shows 0, it was 100/)
+    await world.untilClosed()
+    t.equal(world.gitlab.weights[first], 0)
+    t.same(checkHistory(world), [])
+  })
+}
+
+void t.test('the assigner shown inactive, and taken over so while its pause is in doubt, stays inactive', async (t) => {
+  const world = new World({ nodes: 3, policy: { groupSize: 1 } })
+  await world.boot()
+  await world.makePlan()
+  let left = 1
+  world.gitlab.faults.scheduleGoes = () => left-- > 0 ? 'lost-after' : 'well'
+  await world.openWindow()
+  await writeIsUnderWay(world, 'assigner')
+  t.match(await handOver(world, 'assigner'), /shows the assigner inactive, it was the assigner active/)
+  await world.say({ kind: 'abort' })
+  await world.untilClosed()
+  t.notOk(world.gitlab.scheduleActive)
+  t.same(checkHistory(world), [])
+})
+
 void t.test('a write that never arrived leaves the weight with whoever took it over, and nothing in doubt', async (t) => {
   const world = await drainedAnewInDoubt('lost-before')
   await handOver(world, weight)

@@ -6,6 +6,7 @@ import type { Event } from './event.ts'
 import { handedOver } from './fleet-state.ts'
 import { lostWrites } from './lost-writes.ts'
 import { mayBeginUntil } from './order-time.ts'
+import type { Shown } from './obligations.ts'
 import { budgetSpent, failures } from './slots.ts'
 import { type NodePhase, type NodeState, type State, awaitsPerson, labelOf, openObligations } from './state.ts'
 
@@ -23,8 +24,8 @@ export type Command = Said & (
   | { readonly kind: 'retry', readonly node: string, readonly mode?: RetryMode | undefined }
   | { readonly kind: 'skip', readonly node: string }
   | { readonly kind: 'write-off', readonly node: string }
-  /** shown: what GitLab shows of it now, in words. */
-  | { readonly kind: 'hand-over', readonly obligation: string, readonly shown?: string | undefined }
+  /** shown: what GitLab shows of it now. */
+  | { readonly kind: 'hand-over', readonly obligation: string, readonly shown?: Shown | undefined }
 )
 
 /** @param now epoch ms. @throws Fault NOT_NOW, NOT_FOUND, STALE_VIEW, BUDGET_SPENT, NO_WINDOW, INVALID_INPUT */
@@ -69,7 +70,7 @@ export function command(state: State, said: Command, now: number): Event[] {
       const obligation = state.obligations.get(said.obligation)
       if (obligation === undefined) throw new Fault('NOT_FOUND', `there is no obligation ${said.obligation}`, { hint: 'pitstop obligations' })
       if (obligation.status !== 'open') throw new Fault('NOT_NOW', `${obligation.id} is ${obligation.status} already (${obligation.text ?? ''})`)
-      return [{ type: 'obligation-settled', id: obligation.id, how: 'void', by, text: handedOver(by, why, said.shown) }]
+      return [{ type: 'obligation-settled', id: obligation.id, how: 'void', by, text: handedOver(by, why, said.shown?.text), ...said.shown?.now == null ? {} : { shown: said.shown.now } }]
     }
     default: return said satisfies never
   }

@@ -199,8 +199,8 @@ void t.test('the audit names every difference and what the journal knows of it',
 void t.test('the audit names who took a promise over, and why', async (t) => {
   const owed: Event = { type: 'obligation-opened', id: 'weight:a', kind: 'weight', subject: 'a', node: 'a', previous: 5 }
   const facts = { weights: {}, scheduleActive: true, hosts: new Map(), takenOver: new Map(), now: 0 }
-  const handed = command(stateAfter([owed]), { kind: 'hand-over', obligation: 'weight:a', by: 'ada', reason: 'retired', shown: shownNow({ kind: 'weight', previous: 5 }, 0) }, 0)
-  t.match(handed, [{ how: 'void', by: 'ada', text: 'handed over to ada: retired (then GitLab shows 0, it was 5)' }])
+  const handed = command(stateAfter([owed]), { kind: 'hand-over', obligation: 'weight:a', by: 'ada', reason: 'retired', shown: { now: 0, text: shownNow({ kind: 'weight', previous: 5 }, 0) } }, 0)
+  t.match(handed, [{ how: 'void', by: 'ada', shown: 0, text: 'handed over to ada: retired (then GitLab shows 0, it was 5)' }])
   const opened: Event = { type: 'window-opened', window: 2, by: 'a', reason: 'r', closesAt: 9, weights: { a: 5 }, assignerActive: true }
   t.match(audit(stateAfter([opened, owed, ...handed]), { ...facts, weights: { a: 0 } }), [{ text: 'weight of a: 5 at opening, 0 now (handed over to ada: retired (then GitLab shows 0, it was 5))' }])
   const found = (seq: number) => ({ ...facts, weights: { a: 0 }, takenOver: new Map([['weight:a', { seq, text: 'handed over to bob: INC-815' }]]) })

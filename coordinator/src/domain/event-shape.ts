@@ -42,7 +42,7 @@ const shapes: { readonly [T in Any['type']]: Shape<Extract<Any, { readonly type:
   'node-healthy': { node: text, bootId: text, outageMs: orNull(number) }, 'node-done': { node: text }, 'node-current': about, 'node-postponed': about, 'node-pending-reboot': about,
   'node-failed': { ...about, step: one(...nodeSteps), down: yesNo }, 'node-overdue': about, 'node-skipped': { ...said, node: text },
   'node-retried': { ...said, node: text, mode: text }, 'node-written-off': { ...said, node: text }, 'node-reported': { node: text, orderId: text, bootId: text, status },
-  'obligation-opened': promise, 'obligation-settled': { id: text, how: one('paid', 'superseded', 'void'), by: text, text },
+  'obligation-opened': promise, 'obligation-settled': { id: text, how: one('paid', 'superseded', 'void'), by: text, text, shown: orNone(either(number, yesNo)) },
   'frozen': said, 'unfrozen': said, 'lease-taken': { holder: text, address: text, release: orNone(text) }, 'store-restored': { incarnation: text, was: text, reasons, ended: orNone(list(text)), orders: orNone(list(text)), lostPlans: orNone(list(record({ node: text, step: text, id: text, plan: text, storages: list(text) }))) },
   'obligation-found': { ...promise, text }, 'obligation-cleared': { ...said, id: text, text: orNone(text) }, 'report-observed': { node: text, orderId: text, bootId: text, status }
 }

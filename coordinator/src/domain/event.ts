@@ -78,7 +78,8 @@ export type Event =
   | { readonly type: 'node-reported', readonly node: string, readonly orderId: string, readonly bootId: string, readonly status: 'healthy' | 'unhealthy' | 'unknown' }
   // ---- obligations
   | { readonly type: 'obligation-opened', readonly id: string, readonly kind: ObligationKind, readonly subject: string, readonly node: string | null, readonly previous: number | boolean }
-  | { readonly type: 'obligation-settled', readonly id: string, readonly how: 'paid' | 'superseded' | 'void', readonly by: string, readonly text: string }
+  /** shown: what GitLab showed of it when a person took it over; absent = it could not be asked, or an older release did not write it down. */
+  | { readonly type: 'obligation-settled', readonly id: string, readonly how: 'paid' | 'superseded' | 'void', readonly by: string, readonly text: string, readonly shown?: number | boolean }
 
 /** Events of the fleet itself, outside any plan. */
 export type FleetEvent =

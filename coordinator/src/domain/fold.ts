@@ -127,14 +127,14 @@ function enter(next: Making, { event, at, seq, epoch }: Recorded<Event>): void {
     case 'obligation-opened': {
       const { id, kind, subject, previous } = event
       auditIsOld()
-      next.setObligation({ id, kind, subject, node: event.node, previous, openedAt: at, openedSeq: seq, status: 'open', settledBy: null, text: null })
+      next.setObligation({ id, kind, subject, node: event.node, previous, openedAt: at, openedSeq: seq, status: 'open', settledBy: null, text: null, shown: null })
       return
     }
     case 'obligation-settled': {
       const before = next.obligations.get(event.id)
       if (before === undefined) throw damaged(seq, `settles ${event.id}, which was never promised`)
       auditIsOld()
-      next.setObligation({ ...before, status: event.how, settledBy: event.by, text: event.text })
+      next.setObligation({ ...before, status: event.how, settledBy: event.by, text: event.text, shown: event.shown ?? null })
       return
     }
     default: event satisfies never

@@ -74,7 +74,10 @@ export function payByHand({ gitlab, assigner }: ByHand, obligation: Promised): s
 
 const shellQuoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
 
-/** What GitLab shows of a promise that a person takes over. @param now null = it shows nothing of the kind. */
+/** What GitLab shows of a promise that a person takes over. now: null = nothing of the kind, or it could not be asked. */
+export interface Shown { readonly now: number | boolean | null, readonly text: string }
+
+/** In words. @param now null = it shows nothing of the kind. */
 export function shownNow({ kind, previous }: Pick<Promised, 'kind' | 'previous'>, now: number | boolean | null): string {
   const worded = (value: number | boolean): string => kind === 'weight' ? String(Number(value)) : value === true ? 'the assigner active' : 'the assigner inactive'
   if (isUnknownWeight({ kind, previous })) return `GitLab ${now === null ? 'does not show it' : `shows ${worded(now)}`}; what it was is not known`

@@ -9,7 +9,7 @@ const plan = { version: 1, fleet: 'lab', createdAt: 0, createdBy: 'ada', reason:
 
 function promised(previous: boolean): State {
   const state = emptyState(sealPlan(plan))
-  return { ...state, obligations: new Map([[assignerObligation, { id: assignerObligation, kind: 'assigner', subject: 'w', node: null, previous, openedAt: 0, openedSeq: 0, status: 'open', settledBy: null, text: null }]]) }
+  return { ...state, obligations: new Map([[assignerObligation, { id: assignerObligation, kind: 'assigner', subject: 'w', node: null, previous, openedAt: 0, openedSeq: 0, status: 'open', settledBy: null, text: null, shown: null }]]) }
 }
 
 void t.test('an assigner that was off before us and is on now is somebody else\'s: nothing is sent', async (t) => {

@@ -33,9 +33,9 @@ export function planScheduleWrite(state: State, found: boolean, wanted: boolean,
 export const isAssignerOff = ({ window, windowSteps }: State): boolean =>
   (window.phase === 'rolling' || window.phase === 'closing') && windowSteps['pause-assigner']?.status === 'done'
 
-/** The person who took the promise over while our write was on its way saw the assigner active, and it is inactive now by our hand: the promise is made anew. */
+/** The person who took the promise over while our write was on its way saw the assigner active, and it is inactive now by our hand: the promise is made anew. Shown inactive, it is theirs so. */
 export function pausedAfterHandOver(state: State, step: 'pause-assigner' | 'resume-assigner'): readonly Event[] {
   const promise = state.obligations.get(assignerObligation)
-  if (step !== 'pause-assigner' || promise?.status !== 'void') return []
+  if (step !== 'pause-assigner' || promise?.status !== 'void' || promise.shown === false) return []
   return [{ type: 'obligation-opened', id: promise.id, kind: promise.kind, subject: promise.subject, node: null, previous: promise.previous }]
 }

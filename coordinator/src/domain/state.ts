@@ -81,6 +81,8 @@ export interface Obligation {
   readonly status: 'open' | 'paid' | 'superseded' | 'void'
   readonly settledBy: string | null
   readonly text: string | null
+  /** What GitLab showed of it when a person took it over; null = it was not, or nobody knows. */
+  readonly shown: number | boolean | null
 }
 
 /** A write to GitLab without outcome: it is on its way, or its answer was lost. */

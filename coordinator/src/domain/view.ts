@@ -32,7 +32,7 @@ export interface NodeView {
   readonly version: number
 }
 
-export interface ObligationView extends Omit<Obligation, 'openedSeq'> {
+export interface ObligationView extends Omit<Obligation, 'openedSeq' | 'shown'> {
   readonly because: Reason | null
   readonly payByHand: string | null
 }
@@ -81,7 +81,7 @@ export function windowView(state: State, observed: Observed | null, report: Repo
         progress: observed?.progress.get(node.node) ?? null, reasons: whyNow(self, report.nodes.get(node.node) ?? (self.phase === 'waiting' ? report.waiting : null)).map((each) => namedHint(node.node, each)) }
     }),
     obligations: [...state.obligations.values()].map((obligation) => {
-      const { openedSeq: _, ...each } = obligation
+      const { openedSeq: _, shown: __, ...each } = obligation
       return { ...each, ...obligation.status === 'open' ? { because: unpaidBecause(state, obligation), payByHand: payByHand(byHand, obligation) } : { because: null, payByHand: null } }
     }),
     audit: window.audit, weightsAtOpening: window.weightsAtOpening, assignerAtOpening: window.assignerAtOpening,

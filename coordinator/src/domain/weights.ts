@@ -97,13 +97,13 @@ function judgeRestore(storage: string, current: number | undefined, previous: nu
 
 /**
  * Promises that a person took over while the write that they were made for was on its way: the person saw the weight as it was, and
- * it is 0 now by our hand. They are made anew. A node that was written off meanwhile was taken over with its weight at 0.
+ * it is 0 now by our hand. They are made anew, but for those that were shown at 0 already. A node that was written off meanwhile was taken over with its weight at 0.
  */
 export const handedOverMeanwhile = (state: State, { own }: Pick<WeightWrite, 'own'>): readonly Event[] =>
   Object.keys(own).flatMap((storage): Event[] => {
     const promise = state.obligations.get(weightObligation(storage))
     const isTheirs = promise?.node == null || state.nodes.get(promise.node)?.phase === 'written-off'
-    if (own[storage] !== 0 || promise?.status !== 'void' || promise.previous === 0 || isTheirs) return []
+    if (own[storage] !== 0 || promise?.status !== 'void' || promise.previous === 0 || promise.shown === 0 || isTheirs) return []
     return [{ type: 'obligation-opened', id: promise.id, kind: 'weight', subject: storage, node: promise.node, previous: promise.previous }]
   })
 

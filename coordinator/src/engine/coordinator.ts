@@ -191,12 +191,12 @@ export class Coordinator {
     const promise = this.#fleet.state.found.get(id) ?? this.#open?.journal.state.obligations.get(id)
     // What lands behind a hand-over would be told to nobody.
     if (isFoundId(id) && promise?.kind === 'weight') this.#hidden.requireLanded()
-    const shown = promise === undefined ? '' : await whatGitLabShows(this.#parts.gitlab, promise)
+    const shown = promise === undefined ? { now: null, text: '' } : await whatGitLabShows(this.#parts.gitlab, promise)
     this.#requireStill(epoch)
-    if (isFoundId(id)) await this.#clear(epoch, id, said, shown)
+    if (isFoundId(id)) await this.#clear(epoch, id, said, shown.text)
     else if (this.#open === null) throw new Fault('NO_WINDOW', 'no window is open')
     else await this.#open.journal.append((state) => command(state, { ...said, shown }, this.#parts.clock.now()))
-    return shown
+    return shown.text
   }
 
   async freeze(by: string, why: string): Promise<void> { await this.#setFrozen({ by, reason: why }, by, why) }

@@ -1,6 +1,6 @@
 // What GitLab shows at this moment, for whoever settles a promise or holds a journal against it.
 import { asFault } from '@pitstop/shared/fault'
-import { type Promised, shownNow } from '../domain/obligations.ts'
+import { type Promised, type Shown, shownNow } from '../domain/obligations.ts'
 import type { Present } from '../domain/lost-promises.ts'
 import type { Clock, GitLab } from '../ports.ts'
 
@@ -17,11 +17,11 @@ export async function readPresent(gitlab: GitLab, clock: Pick<Clock, 'after'>): 
 }
 
 /** Never throws: a promise can be taken over while GitLab is away. */
-export async function whatGitLabShows(gitlab: GitLab, { kind, subject, previous }: Promised): Promise<string> {
+export async function whatGitLabShows(gitlab: GitLab, { kind, subject, previous }: Promised): Promise<Shown> {
   try {
     const now = kind === 'weight' ? (await gitlab.readWeights())[subject] ?? null : gitlab.hasAssigner ? (await gitlab.readSchedule()).active : null
-    return shownNow({ kind, previous }, now)
+    return { now, text: shownNow({ kind, previous }, now) }
   } catch (error) {
-    return `GitLab could not be asked: ${asFault(error).message}`
+    return { now: null, text: `GitLab could not be asked: ${asFault(error).message}` }
   }
 }

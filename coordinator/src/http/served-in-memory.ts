@@ -93,9 +93,9 @@ export class ServedInMemory implements Served {
   }
 
   async handOver(said: Extract<Command, { kind: 'hand-over' }>): Promise<string> {
-    const shown = 'GitLab shows 0, it was 100'
+    const shown = { now: 0, text: 'GitLab shows 0, it was 100' }
     await this.command({ ...said, shown })
-    return shown
+    return shown.text
   }
 
   async freeze(by: string, reason: string): Promise<void> {
