@@ -27,7 +27,7 @@ function oldHost(view: HostView, node: string, speaks: Range): HostView {
   const [os = '', version = '', architecture = ''] = view.platform.split('-')
   const said = AgentService.service.Describe.responseSerialize({
     fleet: 'lab', node, agent_version: '0.1.0', protocol_min: speaks.min, protocol_max: speaks.max, os_id: os, os_version: version, architecture, boot_id: view.bootId, now_ms: 1_000_000,
-    services: [{ name: 'gitaly', state: view.gitalyRuns ? 'SERVICE_RUN_STATE_RUN' : 'SERVICE_RUN_STATE_DOWN', pid: view.gitalyPid }],
+    services: [{ name: 'gitaly', state: view.gitalyRuns === true ? 'SERVICE_RUN_STATE_RUN' : 'SERVICE_RUN_STATE_DOWN', pid: view.gitalyPid }],
     reboot_required: view.rebootRequired, orders: view.orders.map(oldOrder), highest_epoch: view.highestEpoch, vetoes: [...view.vetoes], requests_in_flight: -1,
     ...view.currentOrder === null ? {} : { current_order: { id: view.currentOrder } }
   })

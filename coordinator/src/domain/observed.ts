@@ -45,7 +45,8 @@ export interface HostView {
   readonly bootId: string
   readonly platform: string
   readonly gitalyPid: number
-  readonly gitalyRuns: boolean
+  /** Null: its agent could not tell. That is not "down". */
+  readonly gitalyRuns: boolean | null
   readonly rebootRequired: boolean
   readonly vetoes: readonly Reason[]
   readonly promises: readonly HostPromise[]

@@ -84,8 +84,9 @@ export async function settleOrder(hands: Hands, { node: name, step, orderId: id 
     }
     const before = hands.journal.state
     await conclude(hands, node, step, answer, host, asked)
-    if (hands.journal.state === before && answer.status !== 'accepted' && answer.status !== 'running' && answer.status !== 'succeeded') {
-      throw new AgentTrouble(new Fault('AGENT_ANSWER_INVALID', `what became of ${id} is not known yet (${[`${name} says: ${answer.status}`, ...answer.reasons.map(({ text }) => text)].join('; ')})`, { hint: answer.reasons[0]?.hint ?? 'nothing to do: pitstop asks again' }))
+    // A reboot that succeeded waits for another boot.
+    if (hands.journal.state === before && answer.status !== 'accepted' && answer.status !== 'running' && !(step === 'reboot' && answer.status === 'succeeded')) {
+      throw new AgentTrouble(new Fault('AGENT_ANSWER_INVALID', `what became of ${id} is not known yet (${[`${name} says: ${answer.status}`, ...host.gitalyRuns === null ? ['whether its Gitaly runs is not known'] : [], ...answer.reasons.map(({ text }) => text)].join('; ')})`, { hint: answer.reasons[0]?.hint ?? 'nothing to do: pitstop asks again' }))
     }
   })
 }

@@ -109,6 +109,7 @@ export function judgeFinalCheck(view: View, at: number, gitlab: GitLabReading | 
   if ('code' in host) return conclude('wait', [host])
   // Known to be down, it does not give its slot back, whatever else speaks against its reboot.
   const stopped = stoppedUnordered(self, host)
+  if (stopped === 'unknown') return conclude('wait', [reason('HEALTH_UNKNOWN', `whether Gitaly of ${self.node} runs is not known`), ...host.vetoes])
   if (stopped !== null) return conclude('fail', [stopped, ...host.vetoes])
   const fresh: Observed = { ...observed, gitlab, gitlabFault: null, alerts: alerts === null ? null : { reading: alerts, fault: null } }
   const late = tooLateToGoDown(state, now)

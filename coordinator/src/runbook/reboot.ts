@@ -81,6 +81,7 @@ export const reboot: NodeStep = {
     if (host.bootId !== intended.facts.bootId) return [rebooted(view, host.bootId)]
     const stopped = stoppedUnordered(self, host)
     const neverBegan = (): readonly Event[] => {
+      if (stopped === 'unknown') return []
       const why = whyEnded(view, 'reboot', answer)
       return [endedWithout(view, 'reboot', answer), ...stopped === null ? stepBack(view, why, 'postpone') : stepBack(view, [...why, stopped], 'fail')]
     }

@@ -87,6 +87,7 @@ void t.test('the final check lets nobody go when anything speaks against it', as
   t.match(judge({ gitlab: { pipelines: [{ id: 1, status: 'running', webUrl: 'u' }] } }), { otherwise: 'wait', reasons: [{ code: 'ASSIGNER_RUNNING' }] })
   t.match(judge({ gitlab: { moving: ['a'] } }), { otherwise: 'postpone', reasons: [{ code: 'MOVES_RUNNING' }] })
   t.match(judge({ host: { gitalyRuns: false } }), { otherwise: 'fail', reasons: [{ code: 'SERVICE_NOT_RUNNING' }] })
+  t.match(judge({ host: { gitalyRuns: null, vetoes: [{ code: 'HEALTH_UNKNOWN', text: 't', hint: 'h' }] } }), { otherwise: 'wait', reasons: [{ code: 'HEALTH_UNKNOWN' }, { text: 't' }] })
   const upgraded = { ...view.self, steps: { ...view.self.steps, upgrade: { status: 'done' as const, attempt: view.self.attempt, facts: { gitalyPid: 7 }, epoch: 1, intendedAt: 0, endedAt: 0, intendedSeq: 0, endedSeq: 0 } } }
   const afterUpgrade = (gitalyPid: number) => judgeFinalCheck({ ...view, self: upgraded }, 900, { ...gitlab, at: view.now - 100 }, { ...host, gitalyPid })
   t.match(afterUpgrade(7), { otherwise: 'go' })

@@ -33,6 +33,7 @@ export const stage: NodeStep = {
     const intended = stepOf(self, 'stage')
     if (intended === undefined || host === null) return []
     const stopped = stoppedUnordered(self, host)
+    if (stopped === 'unknown') return []
     const failed = (reasons: OrderView['reasons']): Event => ({ type: 'node-failed', node: self.node, step: 'stage', down: true, reasons })
     switch (answer.status) {
       case 'succeeded': {

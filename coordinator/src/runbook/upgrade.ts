@@ -22,6 +22,7 @@ export const upgrade: NodeStep = {
     const intended = stepOf(self, 'upgrade')
     if (intended === undefined || host === null) return []
     const stopped = stoppedUnordered(self, host)
+    if (stopped === 'unknown') return []
     const failed = (reasons: OrderView['reasons']): Event =>
       ({ type: 'node-failed', node: self.node, step: 'upgrade', down: stopped !== null, reasons: [...reasons, ...stopped === null ? [] : [stopped]] })
     switch (answer.status) {

@@ -10,6 +10,10 @@ const orderStatuses: Readonly<Record<string, OrderView['status']>> = {
   ORDER_STATUS_ACCEPTED: 'accepted', ORDER_STATUS_RUNNING: 'running', ORDER_STATUS_SUCCEEDED: 'succeeded', ORDER_STATUS_FAILED: 'failed',
   ORDER_STATUS_VETOED: 'vetoed', ORDER_STATUS_CANCELLED: 'cancelled', ORDER_STATUS_IN_DOUBT: 'in-doubt'
 }
+/** What is not here says nothing: an agent that could not read the status, or not understand it, does not say that Gitaly is down. */
+const runs: Readonly<Record<string, boolean>> = {
+  SERVICE_RUN_STATE_RUN: true, SERVICE_RUN_STATE_DOWN: false, SERVICE_RUN_STATE_FINISH: false, SERVICE_RUN_STATE_UNSUPERVISED: false
+}
 const healthStatuses: Readonly<Record<string, EvidenceItem['status']>> = { HEALTH_STATUS_HEALTHY: 'healthy', HEALTH_STATUS_UNHEALTHY: 'unhealthy' }
 
 export const toReason = ({ code, text, hint }: wire.Reason__Output): Reason => isFaultCode(code)
@@ -37,7 +41,7 @@ export function toHost(answer: wire.DescribeResponse__Output, asked: number, ser
   const gitaly = answer.services.find(({ name }) => name === service)
   return {
     bootId: answer.boot_id, platform: `${answer.os_id}-${answer.os_version}-${answer.architecture}`,
-    gitalyPid: gitaly?.pid ?? 0, gitalyRuns: gitaly?.state === 'SERVICE_RUN_STATE_RUN', rebootRequired: answer.reboot_required,
+    gitalyPid: gitaly?.pid ?? 0, gitalyRuns: gitaly === undefined ? null : runs[gitaly.state] ?? null, rebootRequired: answer.reboot_required,
     vetoes: answer.vetoes.map(toReason), promises: answer.obligations.map(({ id, what, due_at_ms, last_error }) => ({ id, what, dueAt: due_at_ms, lastError: last_error })), orders: answer.orders.map(toOrder), currentOrder: answer.current_order?.id ?? null,
     highestEpoch: answer.highest_epoch, clockOffsetMs: answer.now_ms - asked, requestsInFlight: answer.requests_in_flight,
     pendingUpdates: answer.pending_updates.map(({ name, to_version }) => ({ name, version: to_version })),
