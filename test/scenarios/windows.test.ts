@@ -42,6 +42,19 @@ void t.test('hooks ahead of a reboot are given the time that their host says the
   t.same(checkHistory(world), [])
 })
 
+for (const [what, times, lost, returnMs] of [
+  ['a hook of 55 s', { hooksMs: 55_000, rebootMs: 20_000 }, false, 75_000],
+  ['a lost order that leaves time for a hook', { hooksMs: 5000, rebootMs: 20_000 }, true, minutes]
+] as const) void t.test(`${what} takes nothing off the time to come back: nobody is overdue`, async (t) => {
+  const world = await World.opened({ nodes: 2, policy: { groupSize: 1, deadlines: { stageMs: 10 * minutes, upgradeMs: 20 * minutes, returnMs } } })
+  world.host(0).times = { ...world.host(0).times, ...times }
+  if (lost) world.host(0).faults.loseOrder = 'request'
+  await world.until(() => world.has('window-closed') || world.has('window-halted'))
+  t.notOk(world.has('node-overdue'))
+  t.equal(phases(world), 'done done')
+  t.same(checkHistory(world), [])
+})
+
 void t.test('paused: running nodes finish, nothing new starts; resumed: it goes on', async (t) => {
   const world = await World.opened({ nodes: 6 })
   await world.until(() => stops(world).length > 0)

@@ -5,6 +5,7 @@ import { formatDuration } from '@pitstop/shared/duration'
 import { type Reason, reason } from '@pitstop/shared/fault'
 import { lastStart } from '../domain/admission.ts'
 import { stillCounts } from '../domain/observed.ts'
+import { mayBeginUntil } from '../domain/order-time.ts'
 import type { StepState } from '../domain/state.ts'
 import { startWithinMs } from './order.ts'
 import { type Next, type View, act, record, stepOf, wait } from './step.ts'
@@ -51,11 +52,14 @@ function waitedTooLong(view: View): Waited | null {
     case 'down': {
       const intended = stepOf(self, 'reboot')
       if (intended === undefined && !self.recheck) return null
-      const began = self.recheck || intended === undefined ? { seq: self.phaseSeq, at: self.phaseSince } : { seq: intended.intendedSeq, at: intended.intendedAt }
+      const rechecked = self.recheck || intended === undefined
+      const began = rechecked ? { seq: self.phaseSeq, at: self.phaseSince } : { seq: intended.intendedSeq, at: intended.intendedAt }
+      // Its delay, its hooks or a lost order may have kept Gitaly up until then: its time to come back is counted from there.
+      const upForMs = rechecked ? 0 : Math.max(0, mayBeginUntil(intended) - intended.intendedAt)
       const look = observed.looks.get(self.node)
       // Healthy and soaking: the soak ends it, in either way.
       if (look !== undefined && look.seq >= began.seq && look.verdict?.status === 'healthy' && look.verdict.bootId !== intended?.facts.bootId) return null
-      return ifLate(observed.ageMs(began, now), deadlines.returnMs, 'coming back healthy', 'look')
+      return ifLate(observed.ageMs(began, now), deadlines.returnMs + upForMs, 'coming back healthy', 'look')
     }
     case 'returning': {
       const look = observed.looks.get(self.node)

@@ -8,6 +8,7 @@ import { type Policy, sealPlan } from '../domain/plan.ts'
 import { type State, nodeOf } from '../domain/state.ts'
 import { runbook } from './index.ts'
 import { judgeEvidence, nextLookAt } from './look.ts'
+import { stepOverdue } from './overdue.ts'
 import { judgeFinalCheck } from './point-of-no-return.ts'
 import { decide } from './decide.ts'
 import { stage } from './stage.ts'
@@ -96,6 +97,20 @@ void t.test('the final check lets nobody go when anything speaks against it', as
   t.match(judge({ host: { currentOrder: 'x' } }), { otherwise: 'postpone', reasons: [{ code: 'ORDER_RUNNING' }] })
   t.match(judge({ host: { vetoes: [{ code: 'DISK_FULL', text: 't', hint: 'h' }] } }), { otherwise: 'postpone', reasons: [{ code: 'DISK_FULL' }] })
   t.match(judge({ now: 9_990_000 }), { otherwise: 'wait', reasons: [{ code: 'DOES_NOT_FIT' }] })
+})
+
+void t.test('a node\'s time to come back is counted from the last moment at which its reboot may have begun', async (t) => {
+  const verdict = { status: 'unknown' as const, bootId: 'b1', evidence: [], reasons: [], healthyForMs: 0, gitalyPid: 0, servingSince: 0, bootsSinceOrder: 0, stoppedAt: 0 }
+  const isOverdue = (notAfter: number | undefined, now: number): boolean => {
+    const view = viewAfter([{ type: 'node-admitted', node: 'a' }, { type: 'node-prepared', node: 'a' }, { type: 'slot-taken', node: 'a' },
+      { type: 'step-intended', node: 'a', step: 'reboot', attempt: 1, facts: { orderId: 'reboot-1', bootId: 'b1', ...notAfter === undefined ? {} : { notAfter } } }], { now })
+    const look = { at: now, seq: view.state.seq, verdict, fault: null, outside: null, recheck: false }
+    return stepOverdue({ ...view, observed: { ...view.observed, looks: new Map([['a', look]]) } }) !== null
+  }
+  // Its intent is the sixth entry, journaled at 6 ms; a host's clock may be 5 s behind.
+  t.same([isOverdue(75_000, 139_999), isOverdue(75_000, 140_000)], [false, true], 'a delay and hooks ahead of it')
+  t.same([isOverdue(1000, 65_999), isOverdue(1000, 66_000)], [false, true], 'cut short: its last start was near')
+  t.same([isOverdue(undefined, 60_005), isOverdue(undefined, 60_006)], [false, true], 'a journal that names no not-after')
 })
 
 void t.test('an opening that is paused switches no assigner off', async (t) => {

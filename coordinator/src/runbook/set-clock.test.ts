@@ -90,11 +90,11 @@ void t.test('an agent is called overdue with its order only if it has answered l
 
 void t.test('idle nodes that were asked before a person resumed are asked again', async (t) => {
   const state = after([...rolling, done('stage'), done('upgrade'), { type: 'node-prepared', node: 'a' }, { type: 'slot-taken', node: 'a' },
-    { type: 'step-intended', node: 'a', step: 'reboot', attempt: 1, facts: { orderId: 'reboot-1', notAfter: start + hour, bootId: 'b1' } }, resumed])
+    { type: 'step-intended', node: 'a', step: 'reboot', attempt: 1, facts: { orderId: 'reboot-1', notAfter: start + 15_000, bootId: 'b1' } }, resumed])
   const fault = { code: 'AGENT_UNREACHABLE', text: 't', hint: 'h' } as const
   for (const now of [start + hour, start - hour]) {
     const looks = new Map([['a', { at: now - 100, seq: state.seq, verdict: null, fault, outside: null, recheck: false }]])
-    const next = (seq: number) => stepOverdue(viewOf(state, now, { looks, around: { at: now - 2000, seq, tried: 1, reached: 0 } }, 61_000))
+    const next = (seq: number) => stepOverdue(viewOf(state, now, { looks, around: { at: now - 2000, seq, tried: 1, reached: 0 } }, 81_000))
     t.match(next(state.seq), { events: [{ type: 'window-paused', reasons: [{ code: 'BLIND' }] }] })
     t.match(next(state.seq - 1), { kind: 'do', effect: { kind: 'look-around' } })
   }
