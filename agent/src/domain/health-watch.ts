@@ -25,7 +25,7 @@ export interface Observation {
   /** 0 = not known. */
   readonly pid: number
   readonly uptimeS: number
-  /** Gitaly's own last start marker in the log of this boot; 0 = none, or none with a time. */
+  /** When Gitaly listened, by its own log of this boot; 0 = it does not say. That it begins to start is no proof: the soak would be shorter by its start. */
   readonly startedMs: number
 }
 

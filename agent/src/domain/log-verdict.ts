@@ -23,11 +23,13 @@ export interface LogTestimony {
   /** A start marker was seen; false also with logging.level = warn, where Gitaly prints none. */
   readonly started: boolean
   readonly lastMarkerMs: number
+  /** When the last start had got so far that it listened; 0 = the log does not say it yet. */
+  readonly listenedMs: number
   /** Error lines long after the start: they tell of work, not of the start. */
   readonly laterErrors: number
 }
 
-export const emptyTestimony: LogTestimony = { lines: 0, errors: [], furtherErrors: 0, gaps: [], started: false, lastMarkerMs: 0, laterErrors: 0 }
+export const emptyTestimony: LogTestimony = { lines: 0, errors: [], furtherErrors: 0, gaps: [], started: false, lastMarkerMs: 0, listenedMs: 0, laterErrors: 0 }
 
 /** Errors later than this after the last start marker are no start-up errors. */
 export const startPhaseMs = 5 * 60_000
@@ -50,7 +52,7 @@ export function testify(before: LogTestimony, text: string, bounds: LogBounds = 
   const base = sinceMs !== undefined && line.begins ? emptyTestimony : before
   const lines = base.lines + 1
   switch (line.class) {
-    case 'start-marker': return { ...base, lines, started: true, lastMarkerMs: line.timeMs || base.lastMarkerMs }
+    case 'start-marker': return { ...base, lines, started: true, lastMarkerMs: line.timeMs || base.lastMarkerMs, listenedMs: line.begins ? 0 : line.timeMs || base.listenedMs }
     case 'startup-error': return isLate(base, line, bounds) ? { ...base, lines, laterErrors: base.laterErrors + 1 } : { ...withError(base, text, line.final), lines }
     case 'info': case 'request-error': case 'harmless': case 'stop': case 'unknown': case 'gap':
       return { ...base, lines }

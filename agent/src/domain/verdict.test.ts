@@ -81,6 +81,15 @@ void t.test('behind the mark every start-up error counts; without one only the l
   t.end()
 })
 
+void t.test('the soak is counted from when Gitaly listened, not from when it began to start', async (t) => {
+  const said = (seconds: number, msg: string): string => JSON.stringify({ level: 'info', msg, time: at(seconds) })
+  const read = (...lines: readonly string[]): number => lines.reduce((so, line) => testify(so, line), emptyTestimony).listenedMs
+  t.equal(read(said(1, 'Starting Gitaly')), 0, 'what comes behind it may not be in the log yet')
+  t.equal(read(said(1, 'Starting Gitaly'), said(3, 'listening at address')), Date.parse(at(3)))
+  t.equal(read(said(1, 'Starting Gitaly'), said(3, 'listening at address'), said(4, 'Started Gitaly')), Date.parse(at(4)))
+  t.equal(read(said(1, 'Starting Gitaly'), said(4, 'Started Gitaly'), said(9, 'Starting Gitaly')), 0, 'and not of the start before')
+})
+
 const known = <T>(value: T): { value: T } => ({ value })
 const running = { name: 'gitaly', state: 'run', pid: 7, uptimeS: 3, normallyDown: false, text: 'run: gitaly: (pid 7) 3s' } as const
 const well: HealthFacts = {

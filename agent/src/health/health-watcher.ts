@@ -126,7 +126,7 @@ export class HealthWatcher {
     const running = isKnown(look.service) ? look.service.value : undefined
     // Counted on the host's uptime, which no clock step moves. A clock that was stepped since the agent came up cannot date
     // Gitaly's marker either; then only looks count.
-    const markerMs = isKnown(log) ? log.value.lastMarkerMs : 0
+    const listenedMs = isKnown(log) ? log.value.listenedMs : 0
     const steady = Math.abs(look.atMs - look.uptimeMs - this.#bootedAtMs) < steadyMs
     subject.observe({
       atMs: look.uptimeMs,
@@ -134,7 +134,7 @@ export class HealthWatcher {
       serving,
       pid: running?.pid ?? 0,
       uptimeS: running?.uptimeS ?? 0,
-      startedMs: markerMs > 0 && steady ? Math.max(0, look.uptimeMs - (look.atMs - markerMs)) : 0
+      startedMs: listenedMs > 0 && steady ? Math.max(0, look.uptimeMs - (look.atMs - listenedMs)) : 0
     })
     const servingSinceMs = subject.watch.servingSinceMs === 0 ? 0 : Math.round(look.atMs - (look.uptimeMs - subject.watch.servingSinceMs))
     this.#servingSinceMs ||= servingSinceMs
