@@ -10,8 +10,8 @@ import type { Evidence } from '../world/check-history.ts'
 import type { Happening } from '../world/history.ts'
 import { storedJournal } from './stored-journal.ts'
 
-/** A host tells its uptime in hundredths of a second, and health is counted by that. */
-const uptimeStepMs = 20
+/** An agent counts health by its host's uptime, and a stand-in host writes that into a file from time to time, late on a busy machine. */
+const uptimeLateMs = 250
 
 interface OrderOnDisk {
   readonly id: string
@@ -49,7 +49,7 @@ function hostHappenings(host: RecordedHost): Happening[] {
     ...orders.map(({ id, accepted, grant }): Happening => ({ at: accepted.acceptedAtMs, what: 'order-accepted', node, step: accepted.step, id, epoch: grant.epoch })),
     ...reboots.map(({ id, mark }): Happening => ({ at: mark?.stopBegunAtMs ?? 0, what: 'gitaly-stopped', node, id })),
     ...host.boots().filter(({ cause }) => cause !== 'power-on').map((boot): Happening => ({ at: Date.parse(boot.at), what: 'booted', node, bootId: boot.boot_id, id: reboots[ordered.indexOf(boot)]?.id ?? null })),
-    ...host.events().filter(({ event }) => event === 'gitaly-serving').map(({ at, sinceMs }): Happening => ({ at: (typeof sinceMs === 'number' ? sinceMs : Date.parse(at)) - uptimeStepMs, what: 'gitaly-serving', node }))
+    ...host.events().filter(({ event }) => event === 'gitaly-serving').map(({ at, sinceMs }): Happening => ({ at: (typeof sinceMs === 'number' ? sinceMs : Date.parse(at)) - uptimeLateMs, what: 'gitaly-serving', node }))
   ]
 }
 
