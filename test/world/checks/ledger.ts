@@ -21,6 +21,8 @@ export interface NodeEntry {
   /** A person saw to it and asked to have it judged again: what its log said before does not count. */
   rechecked: boolean
   standsAgain: boolean
+  /** When it was found so last. */
+  standsAgainAt: number | null
   begun: boolean
   healthyAt: number | null
   done: boolean
@@ -29,7 +31,7 @@ export interface NodeEntry {
 }
 
 const untouched = (node: string): NodeEntry => ({
-  node, holdsSlot: false, slotTakenAt: null, slotTakenSeq: 0, told: false, failed: false, overdue: false, writtenOff: false, asked: false, rechecked: false, standsAgain: false, begun: false, healthyAt: null, done: false, rebootsAsked: 0
+  node, holdsSlot: false, slotTakenAt: null, slotTakenSeq: 0, told: false, failed: false, overdue: false, writtenOff: false, asked: false, rechecked: false, standsAgain: false, standsAgainAt: null, begun: false, healthyAt: null, done: false, rebootsAsked: 0
 })
 
 interface Promised { readonly id: string, readonly subject: string, readonly node: string | null, readonly kind: string, readonly previous: number | boolean, open: boolean, openedSeq: number, readonly how: string | null }
@@ -62,7 +64,7 @@ export class Ledger {
   /** When the store was put back last, and how many rows were left; 0 = it never was. */
   putBackAt = 0
   kept = 0
-  /** When it was halted or paused last: at that very moment its coordinator has not heard yet that this is stored. */
+  /** When it was halted, paused, aborted or began to close last: at that very moment its coordinator has not heard yet that this is stored. */
   stoppedAt = 0
   readonly #plan: Plan
   readonly #entered: { readonly event: Event, readonly row: Row }[] = []
@@ -154,8 +156,12 @@ export class Ledger {
       case 'window-aborted':
         this.phase = 'closing'
         this.unsettled = false
+        this.stoppedAt = row.at
         return
-      case 'window-closing': this.phase = 'closing'; return
+      case 'window-closing':
+        this.phase = 'closing'
+        this.stoppedAt = row.at
+        return
       case 'window-settling': this.phase = 'settling'; return
       case 'window-closed': this.phase = 'closed'; return
       case 'manifest-resolved': this.manifests.set(event.platform, event.hash); return
@@ -169,7 +175,7 @@ export class Ledger {
       case 'slot-returned': {
         // Judged again after a person mended it, and found well: it stands as prepared as before.
         const { rechecked, failed, standsAgain } = this.of(event.node)
-        Object.assign(this.of(event.node), { holdsSlot: false, slotTakenAt: null, told: false, overdue: false, standsAgain: standsAgain || (rechecked && failed), rechecked: false })
+        Object.assign(this.of(event.node), { holdsSlot: false, slotTakenAt: null, told: false, overdue: false, standsAgain: standsAgain || (rechecked && failed), ...rechecked && failed ? { standsAgainAt: row.at } : {}, rechecked: false })
         return
       }
       case 'node-healthy':

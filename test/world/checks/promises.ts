@@ -107,9 +107,10 @@ export function promises(books: Books): Check {
     if (ledger.unsettled && ledger.phase !== 'none' && ledger.phase !== 'closed') blame(`${what} though the store was put back and no person has said what becomes of the window`)
   }
 
-  /** Found healthy since, it is proven like any other; a person may have accepted what its log said. */
+  /** Found healthy since, it is proven like any other; so is one that a person mended and that was judged again. A person may have accepted what its log said. */
   function isUnseen(node: string, at: number): boolean {
-    const isProven = (ledger.of(node).healthyAt ?? 0) > ledger.putBackAt
+    const { healthyAt, standsAgainAt } = ledger.of(node)
+    const isProven = Math.max(healthyAt ?? 0, standsAgainAt ?? 0) > ledger.putBackAt
     return !isProven && at - (truth.of(node).unwellSince ?? at) > seenBeforeMs
   }
 
