@@ -64,7 +64,7 @@ export const bugs: readonly Bug[] = [
     changes: [change('domain/lost-promises.ts', 'const told = lines.filter((line) => ', 'const told = lines.filter((line) => line.id === line.kind && line.id === line.subject && ')] },
   { name: 'a store that was put back pays before a person has spoken', invariant: 4, seen: /though the store was put back and no person has said/,
     changes: [change('domain/state.ts', 'window.restoredSeq > Math.max(', 'window.restoredSeq > 1e9 + Math.max(')] },
-  { name: 'a weight from before a store was put back goes back unseen', invariant: 4, from: 15600, seen: /goes back on the word of a store that was put back/,
+  { name: 'a weight from before a store was put back goes back unseen', invariant: 4, from: 26_500, seen: /goes back on the word of a store that was put back/,
     changes: [change('runbook/seen-since-restore.ts', 'if (!isDoubted(state, self)) return null', 'if (now > 0) return null')] },
   { name: 'what was taken over beside a lost write is nobody\'s', invariant: 4, seen: /was \d+ and is left at 0/,
     changes: [change('domain/lost-writes.ts', "case 'zero-weight': return isOfThisWindow", "case 'zero-weight': return isOfThisWindow && seq < 0")] },

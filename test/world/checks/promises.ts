@@ -110,7 +110,8 @@ export function promises(books: Books): Check {
   /** Found healthy since, it is proven like any other; so is one that a person mended and that was judged again. A person may have accepted what its log said. */
   function isUnseen(node: string, at: number): boolean {
     const { healthyAt, standsAgainAt } = ledger.of(node)
-    const isProven = Math.max(healthyAt ?? 0, standsAgainAt ?? 0) > ledger.putBackAt
+    const { serving } = truth.of(node)
+    const isProven = (healthyAt ?? 0) > ledger.putBackAt || (serving && (standsAgainAt ?? 0) > ledger.putBackAt)
     return !isProven && at - (truth.of(node).unwellSince ?? at) > seenBeforeMs
   }
 
